@@ -39,7 +39,7 @@ func TestSecrecy(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Store.PutPerson(t.Context(), 0, access.Person{Merchant: lambdatest.Merchant, ID: "ada", Role: access.Manager}); err != nil {
+	if err := s.Store.PutPerson(t.Context(), 0, access.Person{Merchant: lambdatest.Merchant, ID: "ada", Role: access.Manager}, ""); err != nil {
 		t.Fatal(err)
 	}
 	s.Stock(lambdatest.Pool, 3)

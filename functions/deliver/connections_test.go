@@ -96,7 +96,7 @@ func TestDeliver_afterItWasFrozen(t *testing.T) {
 	}
 	env := config.From(func(variable string) (string, bool) {
 		value, ok := map[string]string{
-			"KEYPOOL_CATALOG_TABLE": tables.Catalog, "KEYPOOL_ORDERS_TABLE": tables.Orders, "KEYPOOL_CONFIGURATION_SET": "mail",
+			"KEYPOOL_CATALOG_TABLE": tables.Catalog, "KEYPOOL_ORDERS_TABLE": tables.Orders, "KEYPOOL_SESSIONS_TABLE": tables.Sessions, "KEYPOOL_CONFIGURATION_SET": "mail",
 			"KEYPOOL_SENDER": "keys@keypool.example", "KEYPOOL_OPERATOR": "operator@keypool.example", "KEYPOOL_PUBLIC_URL": "https://api.keypool.example",
 		}[variable]
 		return value, ok

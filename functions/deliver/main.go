@@ -21,8 +21,9 @@ func main() { boot.Run("deliver", wire) }
 
 func wire(env *config.Env, cfg aws.Config) any {
 	store := dynamo.Open(dynamodb.NewFromConfig(cfg), dynamo.Tables{
-		Catalog: env.Required("KEYPOOL_CATALOG_TABLE"),
-		Orders:  env.Required("KEYPOOL_ORDERS_TABLE"),
+		Catalog:  env.Required("KEYPOOL_CATALOG_TABLE"),
+		Orders:   env.Required("KEYPOOL_ORDERS_TABLE"),
+		Sessions: env.Required("KEYPOOL_SESSIONS_TABLE"),
 	})
 	h := handler{mailer: &delivery.Mailer{
 		Lines:      store.LineMails(),
@@ -33,6 +34,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Texts:      catalog.NewCachedTexts(store, time.Now),
 		Uploads:    store,
 		Tokens:     store,
+		SignIns:    store,
 		Counts:     store,
 		Held:       store,
 		Sales:      &review.Sales{Store: store, Brakes: store, Notices: store, Now: time.Now},

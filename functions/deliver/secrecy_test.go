@@ -83,6 +83,24 @@ func TestSecrecy(t *testing.T) {
 		}
 		return record(outbox.NoticeItem(n.ID))
 	})
+	if err := s.Store.PutPerson(t.Context(), 0, access.Person{Merchant: lambdatest.Merchant, ID: "ada", Address: s.Canaries.Address(canary.Merchant), Role: access.Owner}, ""); err != nil {
+		t.Fatal(err)
+	}
+	people, _, err := s.Store.People(t.Context(), lambdatest.Merchant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.RefuseEachCall("a mail to sign in by", func() []byte {
+		notices++
+		hours := time.Duration(notices) * time.Hour // each within the limits of its hour
+		asks := &access.SignIns{Store: s.Store, Counts: s.Store, Now: func() time.Time { return time.Now().Add(hours) }}
+		name, err := asks.Ask(t.Context(), people[0].Address, "Firefox on Linux", "192.0.2.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Canaries.Add(canary.Token, name)
+		return record(outbox.NoticeItem(notice.New("", notice.SignIn, access.HashName(name), notice.Facts{}, time.Now()).ID))
+	})
 	feedback := func(line order.LineID, kind string, more string) []byte {
 		address := s.Canaries.Address(canary.Customer)
 		return fmt.Appendf(nil, `{"detail-type":"x","source":"aws.ses","time":%q,"detail":{"eventType":%q,"mail":{"messageId":"0100","destination":[%q],"tags":{"line":[%q],"mail":["1"]}},%s}}`,

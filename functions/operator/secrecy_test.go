@@ -38,7 +38,7 @@ func TestSecrecy(t *testing.T) {
 	s.RefuseEachCall("POST /v1/merchants/nobody/tokens", func() []byte {
 		return call("POST", "/v1/merchants/nobody/tokens", `{"name":"x","scopes":["upload"]}`)
 	})
-	if err := s.Store.PutPerson(t.Context(), 0, access.Person{Merchant: "nova", ID: "ada", Role: access.Owner}); err != nil {
+	if err := s.Store.PutPerson(t.Context(), 0, access.Person{Merchant: "nova", ID: "ada", Role: access.Owner}, ""); err != nil {
 		t.Fatal(err)
 	}
 	s.RefuseEachCall("POST /v1/merchants/nova/tokens for a person", func() []byte {

@@ -13,6 +13,7 @@ var variables = map[string]string{
 	"CATALOG_TABLE":     "${Catalog}",
 	"KEYS_TABLE":        "${Keys}",
 	"ORDERS_TABLE":      "${Orders}",
+	"SESSIONS_TABLE":    "${Sessions}",
 	"UPLOADS_BUCKET":    "${UploadsName}",
 	"REPORTS_BUCKET":    "${Reports}",
 	"RANGES_QUEUE_URL":  "${Ranges}",
@@ -109,10 +110,11 @@ var Functions = []Function{
 		Description: "Sends mails that are due and applies SES's feedback",
 		Memory:      256,
 		Timeout:     2 * time.Minute, // most of the time it waits for SES
-		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "SENDER", "OPERATOR", "CONFIGURATION_SET", "PUBLIC_URL"},
+		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "SESSIONS_TABLE", "SENDER", "OPERATOR", "CONFIGURATION_SET", "PUBLIC_URL"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.UploadsPrefix, dynamo.SendersPrefix, dynamo.CountsPrefix}}, // of counts: the notices of a day
-			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.CountsPrefix, dynamo.ReviewPrefix}},
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.CountsPrefix, dynamo.ReviewPrefix, dynamo.AddressesPrefix}},   // of addresses: who signs in
+			{Target: sessionsTable, Actions: "GetItem PutItem", Items: []string{dynamo.SignInPrefix}},
 			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.ReviewPrefix, dynamo.AuditPrefix, dynamo.SendersPrefix}}, // a brake that sets itself; a sender that SES refuses
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.DomainsPrefix}},
 			{Target: ordersTable, Actions: "GetItem PutItem UpdateItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
@@ -252,9 +254,9 @@ var Functions = []Function{
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.TokensPrefix, dynamo.PeoplePrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix, dynamo.SendersPrefix, dynamo.DomainsPrefix}},
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix, dynamo.ReviewPrefix, dynamo.CountsPrefix, dynamo.JobsPrefix, dynamo.AuditPrefix}},
-			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.ReviewPrefix, dynamo.JobsPrefix, dynamo.AuditPrefix, dynamo.SendersPrefix, dynamo.DomainsPrefix}},
-			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.SendersPrefix}}, // of tokens: to revoke one
-			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix, dynamo.DomainsPrefix}},    // keys that a cancelled line gave back; a held file is confirmed, or one withdrawn; a job is cancelled
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.ReviewPrefix, dynamo.JobsPrefix, dynamo.AuditPrefix, dynamo.SendersPrefix, dynamo.DomainsPrefix}},
+			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.SendersPrefix}}, // of tokens: to revoke one
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix, dynamo.DomainsPrefix}},                            // keys that a cancelled line gave back; a held file is confirmed, or one withdrawn; a job is cancelled
 			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.CountsPrefix}},                     // of the pools that a page shows
 			{Target: catalogTable, Actions: "BatchGetItem ConditionCheckItem", Items: []string{dynamo.UploadsPrefix}}, // of keys that are for sale again
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem ConditionCheckItem"},                                // of an order that is fulfilled by hand, as Webhook; keys that a line gives back, or gets for one that is replaced; codes of products
@@ -294,6 +296,27 @@ var Functions = []Function{
 			{Method: "ANY", Path: "/v1/{proxy+}", Throttle: settingsThrottle},
 			// Links in mails: strangers may try some.
 			{Method: "ANY", Path: "/links/{token}", Throttle: linksThrottle},
+		},
+	},
+	{
+		ID:          "Portal",
+		Description: "Where a merchant's people set up, watch and mend",
+		Memory:      512,
+		Timeout:     28 * time.Second,
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "SESSIONS_TABLE"},
+		Rights: []Right{
+			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.PeoplePrefix}},
+			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.NoticePrefix}},
+			{Target: sessionsTable, Actions: "GetItem PutItem UpdateItem DeleteItem", Items: []string{dynamo.SignInPrefix, dynamo.SessionsPrefix, dynamo.LimitsPrefix}},
+			{Target: tableKey, Actions: readAndWrite},
+		},
+		Routes: []Route{
+			{Method: "GET", Path: "/", Throttle: documentThrottle},
+			{Method: "GET", Path: "/robots.txt", Throttle: documentThrottle},
+			{Method: "ANY", Path: "/portal", Throttle: settingsThrottle},
+			{Method: "ANY", Path: "/portal/{proxy+}", Throttle: settingsThrottle},
+			// Anybody may ask for a mail, and guess codes.
+			{Method: "POST", Path: "/portal/sign-in/{proxy+}", Throttle: linksThrottle},
 		},
 	},
 	{

@@ -45,6 +45,7 @@ var (
 	ordersWho       = Target{"dynamodb", "${Orders.Arn}/index/who", nil}
 	ordersAttention = Target{"dynamodb", "${Orders.Arn}/index/attention", nil}
 	ordersTest      = Target{"dynamodb", "${Orders.Arn}/index/test", nil}
+	sessionsTable   = Target{"dynamodb", "${Sessions.Arn}", nil}
 	ordersStream    = Target{"dynamodb", "${Orders.StreamArn}", nil}
 	ordersStreams   = Target{"dynamodb", "${Orders.Arn}/stream/*", nil} // all that the table ever had
 

@@ -150,6 +150,7 @@ func writeSAM(c *call, outputs map[string]string) error {
 		"KEYPOOL_CATALOG_TABLE":     outputs["CatalogTable"],
 		"KEYPOOL_KEYS_TABLE":        outputs["KeysTable"],
 		"KEYPOOL_ORDERS_TABLE":      outputs["OrdersTable"],
+		"KEYPOOL_SESSIONS_TABLE":    outputs["SessionsTable"],
 		"KEYPOOL_UPLOADS_BUCKET":    outputs["UploadsBucket"],
 		"KEYPOOL_REPORTS_BUCKET":    outputs["ReportsBucket"],
 		"KEYPOOL_RANGES_QUEUE_URL":  outputs["RangesQueue"],

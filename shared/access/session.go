@@ -26,6 +26,7 @@ type Session struct {
 	Whom
 	Hash       string // of its name
 	Address    string // by which the person signed in
+	Also       []Whom // who else has the address: the person at other merchants
 	Browser    string // in a few words
 	From       string // network address that it was signed in from
 	SignedInAt time.Time
@@ -78,51 +79,64 @@ type Sessions interface {
 	SeeSession(ctx context.Context, s Session, at time.Time) error
 }
 
-// Door knows the principals of the portal by their sessions. It is safe for concurrent use.
+// Door knows the visitors of the portal by their sessions. It is safe for concurrent use.
 type Door struct {
 	Sessions Sessions
 	People   PersonFinder
 	Now      func() time.Time
 }
 
-// Principal returns whom a session's name stands for, and the session, false if there is no
-// such session, it is over, or the person is gone or has another address by now. Session and
-// person are read side by side, anew for each click: another role counts from then on.
-func (d *Door) Principal(ctx context.Context, name string) (Principal, Session, bool, error) {
+// Visitor is whoever a session lets in.
+type Visitor struct {
+	Principal
+	Called  string // the person's name
+	Session Session
+}
+
+// Fresh reports whether the visitor signed in, or typed a code again, a moment ago.
+func (v Visitor) Fresh(now time.Time) bool { return v.Session.Fresh(now) }
+
+// Visitor returns whom a session's name lets in, false if there is no such session, it is
+// over, or the person is gone or has another address by now. Session and person are read side
+// by side, anew for each click: another role counts from then on.
+func (d *Door) Visitor(ctx context.Context, name string) (Visitor, bool, error) {
 	of, ok := ParseSessionName(name)
 	if !ok {
-		return Principal{}, Session{}, false, nil
+		return Visitor{}, false, nil
 	}
 	var (
-		person      Person
-		works       bool
-		personErr   error
-		personsRead = make(chan struct{})
+		person    Person
+		works     bool
+		personErr error
+		read      = make(chan struct{})
 	)
 	go func() {
-		defer close(personsRead)
+		defer close(read)
 		person, works, personErr = d.People.Person(ctx, of.Merchant, of.Person)
 	}()
 	now := d.Now()
 	session, ok, err := d.Sessions.Session(ctx, of, HashName(name))
-	<-personsRead
+	<-read
 	if err == nil {
 		err = personErr
 	}
 	helped := session.By != ""
 	if err != nil || !ok || !session.Good(now) || !helped && (!works || !sameAddress(person.Address, session.Address)) {
-		return Principal{}, Session{}, false, err
+		return Visitor{}, false, err
 	}
-	p := Principal{ID: session.Hash[:IDLength], Merchant: of.Merchant, Name: person.Name + " (" + person.ID + ")", Role: person.Role}
+	v := Visitor{
+		Principal: Principal{ID: session.Hash[:IDLength], Merchant: of.Merchant, Name: person.Name + " (" + person.ID + ")", Role: person.Role},
+		Called:    person.Name, Session: session,
+	}
 	if helped {
-		p.Name, p.Role = session.By, Owner
+		v.Name, v.Called, v.Role = session.By, session.By, Owner
 	}
 	if now.Sub(session.SeenAt) >= SeenEvery {
 		if err := d.Sessions.SeeSession(ctx, session, now); err == nil {
-			session.SeenAt = now
+			v.Session.SeenAt = now
 		}
 	}
-	return p, session, true, nil
+	return v, true, nil
 }
 
 // sameAddress reports whether two mail addresses are one to who reads them.

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,6 +26,9 @@ const SignInGoodFor = 10 * time.Minute
 
 // MaxTries is how many wrong codes end a sign-in request.
 const MaxTries = 5
+
+// MaxPlaces is at how many merchants a person signs in by one address.
+const MaxPlaces = 50
 
 // CodeDigits is the number of digits of a code. Five tries of ten million are one in two
 // millions.
@@ -83,6 +87,13 @@ func NewCode() string {
 	return strings.Repeat("0", CodeDigits-len(digits)) + digits
 }
 
+// SignInPath is the path of the links of sign-in mails below the deployment's address; the link
+// follows.
+const SignInPath = "/portal/sign-in/"
+
+// FormatCode returns a code as people read it: "123 4567".
+func FormatCode(code string) string { return code[:3] + " " + code[3:] }
+
 // digits returns the digits of a code as a person types it: "123 4567", "123-4567".
 func digits(typed string) string {
 	return strings.Map(func(r rune) rune {
@@ -120,6 +131,13 @@ func (s SignIn) CheckCode(typed string, now time.Time) error {
 func (s SignIn) Mailed(link, code string, people []Whom) SignIn {
 	s.LinkHash, s.CodeHash, s.People, s.Tries = HashName(link), s.hashCode(code), people, 0
 	return s
+}
+
+// whom returns who of the people is signed in, and who else has the address: whoever the
+// browser's session is of, if there is one, else the first.
+func (s SignIn) whom(former Session) (whom Whom, also []Whom) {
+	i := max(0, slices.Index(s.People, former.Whom))
+	return s.People[i], slices.Concat(s.People[:i], s.People[i+1:])
 }
 
 // hashCode returns the form in which the request stores a code. There are few codes, and

@@ -28,8 +28,9 @@ type SignInStore interface {
 	SignIn(ctx context.Context, hash string) (SignIn, error)
 	// PutSignIn stores it; catalog.ErrConflict if it was changed, or used, meanwhile.
 	PutSignIn(ctx context.Context, r SignIn) error
-	// BeginSession uses it up, with the same error.
-	BeginSession(ctx context.Context, r SignIn, session Session) error
+	// BeginSession uses it up, with the same error, and ends another session of the browser's,
+	// unless that has no hash.
+	BeginSession(ctx context.Context, r SignIn, session, former Session) error
 }
 
 // Ask makes a request to sign in by a mail to an address, and returns its name, which is for
@@ -58,19 +59,26 @@ func (s *SignIns) Look(ctx context.Context, name, link string) error {
 	return r.CheckLink(link, s.Now())
 }
 
+// At is the browser that signs in: what it says of itself in a few words, its network address,
+// and the session that it has, which the new one takes the place of; none: the zero Session.
+type At struct {
+	Browser, From string
+	Former        Session
+}
+
 // ByLink signs in by the link of the mail, and returns the name of the session, which is for
 // the browser's cookie. Its error is ErrSignInOver or ErrWrongCode.
-func (s *SignIns) ByLink(ctx context.Context, name, link, browser, from string) (session string, err error) {
-	return s.begin(ctx, name, browser, from, func(r SignIn) error { return r.CheckLink(link, s.Now()) })
+func (s *SignIns) ByLink(ctx context.Context, name, link string, at At) (session string, err error) {
+	return s.begin(ctx, name, at, func(r SignIn) error { return r.CheckLink(link, s.Now()) })
 }
 
 // ByCode signs in by the code of the mail: see ByLink. A wrong code is counted, and MaxTries
 // of them end the request.
-func (s *SignIns) ByCode(ctx context.Context, name, code, browser, from string) (session string, err error) {
-	return s.begin(ctx, name, browser, from, func(r SignIn) error { return r.CheckCode(code, s.Now()) })
+func (s *SignIns) ByCode(ctx context.Context, name, code string, at At) (session string, err error) {
+	return s.begin(ctx, name, at, func(r SignIn) error { return r.CheckCode(code, s.Now()) })
 }
 
-func (s *SignIns) begin(ctx context.Context, name, browser, from string, check func(SignIn) error) (session string, err error) {
+func (s *SignIns) begin(ctx context.Context, name string, at At, check func(SignIn) error) (session string, err error) {
 	err = retry.Contention.Do(ctx, func() error {
 		r, err := s.Store.SignIn(ctx, HashName(name))
 		if err != nil {
@@ -89,10 +97,11 @@ func (s *SignIns) begin(ctx context.Context, name, browser, from string, check f
 			return ErrSignInOver
 		}
 		now := s.Now()
-		session = NewSessionName(r.People[0])
+		whom, also := r.whom(at.Former)
+		session = NewSessionName(whom)
 		return contended(s.Store.BeginSession(ctx, r, Session{
-			Whom: r.People[0], Hash: HashName(session), Address: r.Address, Browser: browser, From: from, SignedInAt: now, FreshAt: now, SeenAt: now,
-		}))
+			Whom: whom, Hash: HashName(session), Address: r.Address, Also: also, Browser: at.Browser, From: at.From, SignedInAt: now, FreshAt: now, SeenAt: now,
+		}, at.Former))
 	})
 	if err != nil {
 		return "", err

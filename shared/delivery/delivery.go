@@ -137,6 +137,16 @@ type Tokens interface {
 	Tokens(ctx context.Context, merchant string) ([]access.Token, error)
 }
 
+// SignIns keeps the requests to sign in, and knows who has an address.
+type SignIns interface {
+	// SignIn returns a request by the hash of its name, of version 0 if there is none.
+	SignIn(ctx context.Context, hash string) (access.SignIn, error)
+	// PutSignIn stores it; catalog.ErrConflict if it was changed, or used, meanwhile.
+	PutSignIn(ctx context.Context, r access.SignIn) error
+	// Addressed returns the people, of whatever merchant, who have an address.
+	Addressed(ctx context.Context, address string) ([]access.Whom, error)
+}
+
 // Counts keeps the counts that are shown.
 type Counts interface {
 	// AddTaken adds to the count of a pool side's taken keys, but for takes that a
@@ -181,6 +191,7 @@ type Mailer struct {
 	Texts      catalog.TextReader // at most half a minute old; nil: merchants have none
 	Uploads    Uploads
 	Tokens     Tokens
+	SignIns    SignIns
 	Counts     Counts
 	Held       Held
 	Sales      Sales

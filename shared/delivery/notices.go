@@ -3,10 +3,12 @@ package delivery
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"time"
 
+	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/link"
 	"keypool/shared/mail"
@@ -95,6 +97,11 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 				return mail.Message{}, false, err
 			}
 			n.Facts.Common = common.Texts
+		}
+	}
+	if n.Kind == notice.SignIn {
+		if ok, err := k.makeSignIn(ctx, &n); err != nil || !ok {
+			return mail.Message{}, false, err
 		}
 	}
 	if n.Kind == notice.ExpiringToken {
@@ -191,6 +198,27 @@ func (k noticeKind) link(m catalog.Merchant, purpose link.Purpose, about string)
 	return l.URL(k.PublicURL, m.LinkKey)
 }
 
+// makeSignIn makes the link and the code of a mail by which somebody signs in, who has the
+// address, and stores them as hashes: they stand in this mail alone, and those of earlier mails
+// are void. It is false if nobody has the address, or the request is over.
+func (k noticeKind) makeSignIn(ctx context.Context, n *notice.Notice) (bool, error) {
+	r, err := k.SignIns.SignIn(ctx, n.Facts.SignIn)
+	if err != nil || !r.Good(k.Now()) {
+		return false, err
+	}
+	people, err := k.SignIns.Addressed(ctx, r.Address)
+	if err != nil || len(people) == 0 {
+		return false, err
+	}
+	link, code := access.NewName(), access.NewCode()
+	if err = k.SignIns.PutSignIn(ctx, r.Mailed(link, code, people)); errors.Is(err, catalog.ErrConflict) {
+		return false, nil // it was used, or ended by wrong codes, at this moment
+	}
+	n.Facts.Link, n.Facts.Code = k.PublicURL+access.SignInPath+link, access.FormatCode(code)
+	n.Facts.Browser, n.Facts.Started = r.Browser, r.AskedAt
+	return err == nil, err
+}
+
 // tokenUse returns when the token that a notice is about was last used, false if there is
 // no such token any more: it was revoked.
 func (k noticeKind) tokenUse(ctx context.Context, n notice.Notice) (usedAt time.Time, ok bool, err error) {
@@ -236,6 +264,9 @@ func (k noticeKind) apply(n notice.Notice, e order.History) change[notice.Notice
 		}
 		c.tell = new(notice.New(n.Merchant, notice.UnreadWarning, n.ID, about, k.Now()))
 		return c
+	}
+	if n.Kind == notice.SignIn {
+		return c // whoever typed an address that takes no mail sees that none comes
 	}
 	if n.Kind == notice.ChangedAddress && n.Facts.Address != "" || n.Kind == notice.KeysElsewhere {
 		return c // to an address that the merchant, or a customer, has left, and that may be gone

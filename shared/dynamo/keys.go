@@ -26,7 +26,8 @@ const (
 	CountsPrefix    = "counts#"
 	TokensPrefix    = "tokens#"     // its API tokens; only function operator makes one
 	TokenUsesPrefix = "token-uses#" // when each was last used; function api writes it
-	PeoplePrefix    = "people#"     // who works there; function api writes it
+	PeoplePrefix    = "people#"     // who works there; functions api and portal write it
+	AddressesPrefix = "addresses#"  // who has a mail address, at whatever merchant; written with the person
 	UploadsPrefix   = "uploads#"
 	RangesPrefix    = "ranges#"
 	TicketsPrefix   = "tickets#"
@@ -239,6 +240,12 @@ func tokenUseKey(merchant, hash string) primaryKey {
 
 func personKey(merchant, id string) primaryKey {
 	return primaryKey{PeoplePrefix + merchant, personSort + id}
+}
+
+// addressKey is the place that says that a person has an address, whatever the case of its
+// letters.
+func addressKey(address string, of access.Whom) primaryKey {
+	return primaryKey{AddressesPrefix + access.HashName(strings.ToLower(address)), of.Merchant + "#" + of.Person}
 }
 
 // peopleRosterKey is the place of the version of a merchant's people together.

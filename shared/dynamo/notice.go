@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -23,6 +24,8 @@ type noticeItem struct {
 	Kind     string    `dynamodbav:"kind"`
 	RaisedAt int64     `dynamodbav:"raisedAt"`
 	Facts    factsItem `dynamodbav:"facts"`
+
+	ExpiresAt int64 `dynamodbav:"expiresAt,omitempty"` // in seconds: see ExpiresAttribute
 
 	outboxItem
 }
@@ -196,6 +199,10 @@ func newNoticeItem(n notice.Notice) noticeItem {
 	if n.Kind.Gathered() { // it may tell of both sides
 		about = ""
 	}
+	var expires int64
+	if n.Kind == notice.SignIn { // anybody may cause one
+		expires = n.RaisedAt.Add(signInNoticeKept).Unix()
+	}
 	return noticeItem{
 		primaryKey: noticeKey(n.ID), V: schema, Version: n.Version,
 		Merchant: n.Merchant, TestOf: testOf(n.Merchant, about), To: n.To, Kind: string(n.Kind), RaisedAt: millis(n.RaisedAt),
@@ -206,9 +213,14 @@ func newNoticeItem(n notice.Notice) noticeItem {
 			Mails: f.Mails, Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
 			Limit: f.Limit, StartedAt: millis(f.Started), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample, Job: ended, Line: f.Line, Former: f.Former, SignIn: f.SignIn,
 		},
+		ExpiresAt:  expires,
 		outboxItem: newOutboxItem(n.Mail, n.ID),
 	}
 }
+
+// signInNoticeKept is how long the notice of a sign-in is kept: as long as SES may report what
+// became of its mail.
+const signInNoticeKept = 3 * 24 * time.Hour
 
 // Notice returns a notice as it stands, false if there is none: one consistent read.
 func (s *Store) Notice(ctx context.Context, id string) (notice.Notice, bool, error) {

@@ -52,14 +52,43 @@ func (s *Store) People(ctx context.Context, merchant string) ([]access.Person, i
 	return people, roster.Version, wrap(err, "list the people of %s", merchant)
 }
 
+// addressItem says that a person has a mail address: whoever signs in is found by it.
+type addressItem struct {
+	primaryKey
+	V        int    `dynamodbav:"v"`
+	Merchant string `dynamodbav:"merchant"`
+	Person   string `dynamodbav:"person"`
+}
+
+// Addressed returns the people, of whatever merchant, who have a mail address, at most
+// access.MaxPlaces of them.
+func (s *Store) Addressed(ctx context.Context, address string) ([]access.Whom, error) {
+	q := inPartition(s.tables.Catalog, addressKey(address, access.Whom{}).PK)
+	q.limit = access.MaxPlaces
+	items, err := queryAs[addressItem](ctx, s, q, oldestInCatalog)
+	var people []access.Whom
+	for _, item := range items {
+		people = append(people, access.Whom{Merchant: item.Merchant, Person: item.Person})
+	}
+	return people, wrap(err, "look up who has an address")
+}
+
 // PutPerson stores a person under an optimistic lock, who was checked against all people of
-// that version. Its error is catalog.ErrRosterChanged if one was changed since.
-func (s *Store) PutPerson(ctx context.Context, version int, p access.Person, with ...audit.Record) error {
+// that version, and had the former address, "" if the person is new. Its error is
+// catalog.ErrRosterChanged if one was changed since.
+func (s *Store) PutPerson(ctx context.Context, version int, p access.Person, former string, with ...audit.Record) error {
 	item := personItem{
 		primaryKey: personKey(p.Merchant, p.ID), V: schema, Version: p.Version + 1,
 		Name: p.Name, Address: p.Address, Role: string(p.Role), AddedAt: millis(p.AddedAt),
 	}
+	of := access.Whom{Merchant: p.Merchant, Person: p.ID}
 	beside := beside{[]types.TransactWriteItem{s.nextPeople(p.Merchant, version)}, catalog.ErrRosterChanged}
+	if p.Address != former {
+		if former != "" && addressKey(former, of) != addressKey(p.Address, of) {
+			beside.writes = append(beside.writes, remove(s.tables.Catalog, addressKey(former, of), always))
+		}
+		beside.writes = append(beside.writes, put(s.tables.Catalog, encode(addressItem{addressKey(p.Address, of), schema, p.Merchant, p.ID}), always))
+	}
 	return wrap(s.putCatalogWith(ctx, item, locked(p.Version), beside, with), "store a person of %s", p.Merchant)
 }
 
@@ -69,6 +98,7 @@ func (s *Store) DeletePerson(ctx context.Context, version int, p access.Person, 
 	err := s.writeSetting(ctx, []types.TransactWriteItem{
 		remove(s.tables.Catalog, personKey(p.Merchant, p.ID), locked(p.Version)),
 		s.nextPeople(p.Merchant, version),
+		remove(s.tables.Catalog, addressKey(p.Address, access.Whom{Merchant: p.Merchant, Person: p.ID}), always),
 	}, with)
 	if _, changed := failedCondition(err, 1); changed && !errors.Is(lockError(err), catalog.ErrMissing) {
 		return catalog.ErrRosterChanged

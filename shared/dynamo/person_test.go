@@ -15,7 +15,7 @@ func TestPeople_changeUnderOneLock(t *testing.T) {
 	t.Parallel()
 	store, _ := dynamotest.Open(t)
 	for i, id := range []string{"ada", "grace"} {
-		if err := store.PutPerson(t.Context(), i, access.Person{Merchant: "acme", ID: id, Role: access.Owner}); err != nil {
+		if err := store.PutPerson(t.Context(), i, access.Person{Merchant: "acme", ID: id, Role: access.Owner}, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -30,7 +30,7 @@ func TestPeople_changeUnderOneLock(t *testing.T) {
 		t.Errorf("the other owner is removed too: %v", err)
 	}
 	people[1].Role = access.Support
-	if err := store.PutPerson(t.Context(), version, people[1]); !errors.Is(err, catalog.ErrRosterChanged) {
+	if err := store.PutPerson(t.Context(), version, people[1], people[1].Address); !errors.Is(err, catalog.ErrRosterChanged) {
 		t.Errorf("the other owner becomes support: %v", err)
 	}
 	if people, _, err := store.People(t.Context(), "acme"); err != nil || len(people) != 1 || people[0].Role != access.Owner {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-
 	"keypool/shared/access"
 	"keypool/shared/notice"
 )
@@ -34,16 +33,17 @@ type whomItem struct {
 // of its person.
 type sessionItem struct {
 	primaryKey
-	V          int    `dynamodbav:"v"`
-	Address    string `dynamodbav:"address,omitempty"`
-	Browser    string `dynamodbav:"browser,omitempty"`
-	From       string `dynamodbav:"from,omitempty"`
-	SignedInAt int64  `dynamodbav:"signedInAt"`
-	FreshAt    int64  `dynamodbav:"freshAt"`
-	SeenAt     int64  `dynamodbav:"seenAt"`
-	By         string `dynamodbav:"by,omitempty"`
-	EndsAt     int64  `dynamodbav:"endsAt,omitempty"`
-	ExpiresAt  int64  `dynamodbav:"expiresAt"` // in seconds: see ExpiresAttribute
+	V          int        `dynamodbav:"v"`
+	Address    string     `dynamodbav:"address,omitempty"`
+	Also       []whomItem `dynamodbav:"also,omitempty"`
+	Browser    string     `dynamodbav:"browser,omitempty"`
+	From       string     `dynamodbav:"from,omitempty"`
+	SignedInAt int64      `dynamodbav:"signedInAt"`
+	FreshAt    int64      `dynamodbav:"freshAt"`
+	SeenAt     int64      `dynamodbav:"seenAt"`
+	By         string     `dynamodbav:"by,omitempty"`
+	EndsAt     int64      `dynamodbav:"endsAt,omitempty"`
+	ExpiresAt  int64      `dynamodbav:"expiresAt"` // in seconds: see ExpiresAttribute
 }
 
 // AskSignIn stores a request to sign in, with the notice by which a mail is written if
@@ -78,12 +78,16 @@ func (s *Store) PutSignIn(ctx context.Context, r access.SignIn) error {
 	return wrap(lockError(s.write(ctx, put(s.tables.Sessions, encode(newSignInItem(r)), lock))), "store a sign-in request")
 }
 
-// BeginSession uses a request to sign in up, and stores the session: both or neither. It is
-// catalog.ErrConflict if the request was changed, or used, since it was read.
-func (s *Store) BeginSession(ctx context.Context, r access.SignIn, session access.Session) error {
+// BeginSession uses a request to sign in up, stores the session, and ends a former one unless
+// it has no hash: all or nothing. It is catalog.ErrConflict if the request was changed, or
+// used, since it was read.
+func (s *Store) BeginSession(ctx context.Context, r access.SignIn, session, former access.Session) error {
 	var tx transaction
 	tx.add(remove(s.tables.Sessions, signInKey(r.Hash), atVersion(r.Version)))
 	tx.add(put(s.tables.Sessions, encode(newSessionItem(session)), absent))
+	if former.Hash != "" {
+		tx.add(remove(s.tables.Sessions, sessionKey(former.Whom, former.Hash), always))
+	}
 	return wrap(lockError(s.transact(ctx, &tx)), "begin a session")
 }
 
@@ -135,26 +139,34 @@ func (s *Store) CountSignIns(ctx context.Context, what, of string, span time.Dur
 }
 
 func newSignInItem(r access.SignIn) signInItem {
-	item := signInItem{
+	return signInItem{
 		primaryKey: signInKey(r.Hash), V: schema, Version: r.Version, Address: r.Address, Browser: r.Browser, From: r.From,
-		AskedAt: millis(r.AskedAt), Link: r.LinkHash, Code: r.CodeHash, Tries: r.Tries,
+		AskedAt: millis(r.AskedAt), Link: r.LinkHash, Code: r.CodeHash, People: newWhomItems(r.People), Tries: r.Tries,
 		ExpiresAt: r.AskedAt.Add(access.SignInGoodFor + tidiedAfter).Unix(),
 	}
-	for _, p := range r.People {
-		item.People = append(item.People, whomItem(p))
-	}
-	return item
 }
 
 func (i signInItem) signIn(hash string) access.SignIn {
-	r := access.SignIn{
+	return access.SignIn{
 		Hash: hash, Version: i.Version, Address: i.Address, Browser: i.Browser, From: i.From,
-		AskedAt: at(i.AskedAt), LinkHash: i.Link, CodeHash: i.Code, Tries: i.Tries,
+		AskedAt: at(i.AskedAt), LinkHash: i.Link, CodeHash: i.Code, People: whoms(i.People), Tries: i.Tries,
 	}
-	for _, p := range i.People {
-		r.People = append(r.People, access.Whom(p))
+}
+
+func newWhomItems(people []access.Whom) []whomItem {
+	var items []whomItem
+	for _, p := range people {
+		items = append(items, whomItem(p))
 	}
-	return r
+	return items
+}
+
+func whoms(items []whomItem) []access.Whom {
+	var people []access.Whom
+	for _, item := range items {
+		people = append(people, access.Whom(item))
+	}
+	return people
 }
 
 func newSessionItem(s access.Session) sessionItem {
@@ -163,7 +175,7 @@ func newSessionItem(s access.Session) sessionItem {
 		ends = idle
 	}
 	return sessionItem{
-		primaryKey: sessionKey(s.Whom, s.Hash), V: schema, Address: s.Address, Browser: s.Browser, From: s.From,
+		primaryKey: sessionKey(s.Whom, s.Hash), V: schema, Address: s.Address, Also: newWhomItems(s.Also), Browser: s.Browser, From: s.From,
 		SignedInAt: millis(s.SignedInAt), FreshAt: millis(s.FreshAt), SeenAt: millis(s.SeenAt), By: s.By, EndsAt: millis(s.EndsAt),
 		ExpiresAt: ends.Add(tidiedAfter).Unix(),
 	}
@@ -171,11 +183,10 @@ func newSessionItem(s access.Session) sessionItem {
 
 func (i sessionItem) session(of access.Whom) access.Session {
 	return access.Session{
-		Whom: of, Hash: i.SK, Address: i.Address, Browser: i.Browser, From: i.From,
+		Whom: of, Hash: i.SK, Address: i.Address, Also: whoms(i.Also), Browser: i.Browser, From: i.From,
 		SignedInAt: at(i.SignedInAt), FreshAt: at(i.FreshAt), SeenAt: at(i.SeenAt), By: i.By, EndsAt: at(i.EndsAt),
 	}
 }
 
 // tidiedAfter is how long after their end DynamoDB may delete sessions and requests.
 const tidiedAfter = time.Hour
-

@@ -685,11 +685,17 @@ func TestNoticeMail_golden(t *testing.T) {
 		"changed_text_all":       {notice.ChangedText, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{{Name: notice.AllProducts, Parts: []string{"text de", "frame en"}, By: "the operator", At: noon}}}, nil},
 		"address_mended":         {notice.AddressMended, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Side: pool.Live, Count: 1, Changed: []notice.Changed{{Name: "A-61", By: "support", At: noon}}}, nil},
 		"address_mended_bounced": {notice.AddressMended, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Side: pool.Test, Cause: notice.CauseBounced, Count: 1, Changed: []notice.Changed{{Name: "A-61", By: "support", At: noon}}}, nil},
+		"sign_in": {notice.SignIn, "", notice.Facts{
+			Link: "https://keypool.example/portal/sign-in/9kq3m2vXo0LJ3r8kqf1N2b7c4dP5QmT6wYvU9sA8eRt", Code: "123 4567", Browser: "Firefox on Windows", Started: noon,
+		}, nil},
 		"changed_address":        {notice.ChangedAddress, "nova", notice.Facts{Changed: []notice.Changed{{Name: "nova", By: "the operator", At: noon}}}, nil},
 		"changed_address_former": {notice.ChangedAddress, "nova", notice.Facts{Address: "stock@nova.example", Changed: []notice.Changed{{Name: "nova", By: "the operator", At: noon}}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := notice.New(c.merchant, c.kind, "x", c.facts, noon)
+			if c.kind == notice.SignIn {
+				n.To = "ada@shop.example"
+			}
 			if c.kind == notice.ChangedAddress && c.facts.Address != "" {
 				n.To = "former@nova.example"
 			}

@@ -5,6 +5,7 @@ import (
 
 	"keypool/shared/job"
 	"keypool/shared/notice"
+	"keypool/shared/phrase"
 )
 
 // jobEnded tells what a job has done that somebody asked for.
@@ -20,7 +21,7 @@ func (w noticeWriter) jobEnded() letter {
 		l.Badge = warn("Please look")
 		l.Words = append(l.Words, words(fmt.Sprintf(
 			"%s left as %s, since the customer is still owed keys or a mail: ask again once that is not so, or with force, POST /v1/customers/erase.",
-			capital(count(j.Left, "line"))+plural(j.Left, " was", " were"), plural(j.Left, "it is", "they are"),
+			phrase.Capital(phrase.Count(j.Left, "line"))+phrase.Plural(j.Left, " was", " were"), phrase.Plural(j.Left, "it is", "they are"),
 		))...)
 	}
 	l.Words = append(l.Words, words("If nobody of yours asked for it, somebody else has a token of yours: DELETE /v1/tokens/{token} revokes it.")...)
@@ -33,13 +34,13 @@ func (w noticeWriter) jobEnded() letter {
 
 // jobDone says in a title and a paragraph what a job has done.
 func (w noticeWriter) jobDone(j notice.Job) (title, said string) {
-	keys, were := count(j.Keys, "key"), plural(j.Keys, " was", " were")
+	keys, were := phrase.Count(j.Keys, "key"), phrase.Plural(j.Keys, " was", " were")
 	switch j.Kind {
 	case job.Withdraw:
-		return fmt.Sprintf("%s%s taken out of sale.", capital(keys), were),
+		return fmt.Sprintf("%s%s taken out of sale.", phrase.Capital(keys), were),
 			fmt.Sprintf("An upload to %s was withdrawn. Its keys that were sold before stay with their orders.", w.pool())
 	case job.Move:
-		return fmt.Sprintf("%s%s moved from %s to %s.", capital(keys), were, w.pool(), j.To),
+		return fmt.Sprintf("%s%s moved from %s to %s.", phrase.Capital(keys), were, w.pool(), j.To),
 			"Orders that wait there get them, the oldest first."
 	case job.Export:
 		if j.Cut {
@@ -49,11 +50,11 @@ func (w noticeWriter) jobDone(j notice.Job) (title, said string) {
 			fmt.Sprintf("It holds %s. POST /v1/jobs/{job}/link gives a link to it that is good for ten minutes, as often as you need one. The file is deleted a day after it was made.", keys)
 	case job.Wipe:
 		return fmt.Sprintf("Your test data was wiped%s.", inPart(j)),
-			fmt.Sprintf("%s and %s of test orders are gone. The files and orders that they came from are new again. Nothing of the live side was touched, and settings stay.", capital(keys), count(j.Lines, "line"))
+			fmt.Sprintf("%s and %s of test orders are gone. The files and orders that they came from are new again. Nothing of the live side was touched, and settings stay.", phrase.Capital(keys), phrase.Count(j.Lines, "line"))
 	case job.Erase, job.Retain: // the second is not told
 	}
 	return fmt.Sprintf("A customer was erased%s.", inPart(j)),
-		fmt.Sprintf("What was kept of the customer is gone from %s of orders. Keys, counts and times stay.", count(j.Lines, "line"))
+		fmt.Sprintf("What was kept of the customer is gone from %s of orders. Keys, counts and times stay.", phrase.Count(j.Lines, "line"))
 }
 
 func inPart(j notice.Job) string {

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"net/mail"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"keypool/shared/catalog"
 	"keypool/shared/mail/text"
 	"keypool/shared/notice"
+	"keypool/shared/phrase"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
@@ -38,6 +38,9 @@ func composeNotice(n notice.Notice, m catalog.Merchant, p catalog.Pool, uploads 
 	l := write(w)
 	l.Language, l.From = "en", "Keypool"
 	l.Footer = "You get this mail as the operator of Keypool."
+	if n.Kind == notice.SignIn {
+		l.Footer = "You get this mail because somebody typed your address at the Merchant Portal. Without it nobody can sign in as you."
+	}
 	if n.Merchant != "" {
 		l.Footer = fmt.Sprintf("This mail goes to the notice address of %s. Reply to it to reach whoever runs Keypool for you.", first(m.Title, n.Merchant))
 	}
@@ -49,7 +52,7 @@ func composeNotice(n notice.Notice, m catalog.Merchant, p catalog.Pool, uploads 
 	made := l.mail()
 	made.From = mail.Address{Name: first(sender.Name, "Keypool"), Address: sender.Address}
 	made.To = mail.Address{Address: operator}
-	if to := first(n.To, m.NoticeAddress); n.Merchant != "" && to != "" {
+	if to := first(n.To, m.NoticeAddress); (n.Merchant != "" || n.Kind == notice.SignIn) && to != "" {
 		made.To.Address = to
 		made.ReplyTo = operator
 	}
@@ -108,6 +111,7 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.ChangedText:     noticeWriter.changedText,
 	notice.ChangedPerson:   noticeWriter.changedPerson,
 	notice.ChangedAddress:  noticeWriter.changedAddress,
+	notice.SignIn:          noticeWriter.signIn,
 	notice.ChangedWarnings: noticeWriter.changedWarnings,
 	notice.UnreadWarning:   noticeWriter.unreadWarning,
 	notice.SenderState:     noticeWriter.senderState,
@@ -115,17 +119,17 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 
 func (w noticeWriter) lowStock() letter {
 	f := w.n.Facts
-	left := count(f.Available, "key")
+	left := phrase.Count(f.Available, "key")
 	return letter{
 		Badge: warn("Low stock"),
 		Title: fmt.Sprintf("%s has %s left.", w.pool(), left),
 		Words: words(
 			fmt.Sprintf("The pool %s holds %s that %s not sold yet. %s to be told when there are fewer than %s.",
-				w.pool(), left, plural(f.Available, "is", "are"), w.whoAsked(), number(f.Threshold)),
+				w.pool(), left, phrase.Plural(f.Available, "is", "are"), w.whoAsked(), phrase.Number(f.Threshold)),
 			"Orders are still served at once. When the last key is gone, paid orders wait until you bring new ones; none is lost.",
 			w.howToRestock(),
 		),
-		Details: w.facts("Pool", w.pool(), "Keys left", number(f.Available), "Warned below", number(f.Threshold), "Seen", w.moment(w.n.RaisedAt)),
+		Details: w.facts("Pool", w.pool(), "Keys left", phrase.Number(f.Available), "Warned below", phrase.Number(f.Threshold), "Seen", w.moment(w.n.RaisedAt)),
 	}
 }
 
@@ -144,10 +148,10 @@ func (w noticeWriter) empty() letter {
 		return l
 	}
 	l.Badge = stop("Orders wait")
-	l.Title = fmt.Sprintf("%s has no keys left, and %s.", w.pool(), count(f.Waiting, "paid order waits", "paid orders wait"))
+	l.Title = fmt.Sprintf("%s has no keys left, and %s.", w.pool(), phrase.Count(f.Waiting, "paid order waits", "paid orders wait"))
 	missing := max(f.Missing, f.Waiting)
 	what := fmt.Sprintf("%s for %s that the pool %s does not have.",
-		capital(count(f.Waiting, "paid order waits", "paid orders wait")), count(missing, "key"), w.pool())
+		phrase.Capital(phrase.Count(f.Waiting, "paid order waits", "paid orders wait")), phrase.Count(missing, "key"), w.pool())
 	if !f.Started.IsZero() {
 		what += fmt.Sprintf(" The oldest has waited since %s.", w.moment(f.Started))
 	}
@@ -156,10 +160,10 @@ func (w noticeWriter) empty() letter {
 		turn = "It is safe and is served as soon as there are keys for it; the customer is mailed by itself."
 	}
 	if f.HeadNeeds > 1 && f.Waiting > 1 {
-		turn += fmt.Sprintf(" The first in line needs %s at once: smaller orders behind it wait for their turn.", count(f.HeadNeeds, "key"))
+		turn += fmt.Sprintf(" The first in line needs %s at once: smaller orders behind it wait for their turn.", phrase.Count(f.HeadNeeds, "key"))
 	}
 	l.Words = words(what, turn, w.howToRestock())
-	l.Details = w.facts("Pool", w.pool(), "Orders that wait", number(f.Waiting), "Keys they need", number(missing), "Seen", w.moment(w.n.RaisedAt))
+	l.Details = w.facts("Pool", w.pool(), "Orders that wait", phrase.Number(f.Waiting), "Keys they need", phrase.Number(missing), "Seen", w.moment(w.n.RaisedAt))
 	return l
 }
 
@@ -192,7 +196,7 @@ func (w noticeWriter) unconnected() letter {
 	}
 	products := details{Title: "Sold"}
 	for _, p := range f.Products {
-		orders := count(p.Count, "order")
+		orders := phrase.Count(p.Count, "order")
 		if len(p.Orders) > 0 {
 			orders += ": " + strings.Join(p.Orders, ", ")
 		}
@@ -206,7 +210,7 @@ func (w noticeWriter) unconnected() letter {
 		products.add(p.ID+note, orders)
 	}
 	if len(f.Products) == notice.KeptProducts {
-		products.add("And others, perhaps", "a mail names "+number(notice.KeptProducts))
+		products.add("And others, perhaps", "a mail names "+phrase.Number(notice.KeptProducts))
 	}
 	l.Details = append([]details{products}, w.facts("Account", f.Account, "Seen", w.moment(w.n.RaisedAt))...)
 	return l
@@ -220,7 +224,7 @@ func unfedLetter(products []notice.Product) letter {
 		p := products[0]
 		title = fmt.Sprintf("Product %s is sold, but no pool feeds it.", p.ID)
 		sold = fmt.Sprintf("%s for the product %s %s paid%s, and Keypool does not know which pool the keys come from. Either the product is not set up, or it has no pool for the currency of the order; or all its orders get one code, which is not set or is blocked.",
-			capital(count(p.Count, "order")), p.ID, plural(p.Count, "was", "were"), testNote(p.Side))
+			phrase.Capital(phrase.Count(p.Count, "order")), p.ID, phrase.Plural(p.Count, "was", "were"), testNote(p.Side))
 	}
 	return letter{
 		Badge: stop("Orders wait"),
@@ -260,14 +264,14 @@ func (w noticeWriter) orderRefused() letter {
 		),
 	}
 	if f.Count > 1 {
-		l.Title = fmt.Sprintf("We could not take %s.", count(f.Count, "order"))
+		l.Title = fmt.Sprintf("We could not take %s.", phrase.Count(f.Count, "order"))
 		l.Words = words(
-			fmt.Sprintf("Your shop told us of %s, by signed messages or when we asked for what we missed. We could not take what it told us, so no key was sent for any of that.", count(f.Count, "order")),
+			fmt.Sprintf("Your shop told us of %s, by signed messages or when we asked for what we missed. We could not take what it told us, so no key was sent for any of that.", phrase.Count(f.Count, "order")),
 			"Correct what is named below in the shop, or the limit it runs into, and let the platform send the messages again. If that is no help, give these customers keys by hand: POST /v1/orders/{order}/fulfil.",
 			told,
 		)
 	}
-	l.Details = w.refusals(plural(f.Count, "What was wrong", "What was wrong with each"))
+	l.Details = w.refusals(phrase.Plural(f.Count, "What was wrong", "What was wrong with each"))
 	return l
 }
 
@@ -279,14 +283,14 @@ func (w noticeWriter) refusals(title string) []details {
 		list.add(first(r.Order, "without a number")+" ("+r.Account+")", r.Cause)
 	}
 	if more := f.Count - len(f.Refused); more > 0 {
-		list.add("And "+number(more)+" more", "see GET /v1/refusals")
+		list.add("And "+phrase.Number(more)+" more", "see GET /v1/refusals")
 	}
 	return append([]details{list}, w.facts("Seen", w.moment(w.n.RaisedAt))...)
 }
 
 func (w noticeWriter) paidBefore() letter {
 	f := w.n.Facts
-	title := count(f.Count, "old order is", "old orders are") + " on hold."
+	title := phrase.Count(f.Count, "old order is", "old orders are") + " on hold."
 	if len(f.Refused) == 1 && f.Count == 1 {
 		title = fmt.Sprintf("Order %s is from before, and on hold.", f.Refused[0].Order)
 	}
@@ -308,21 +312,21 @@ func (w noticeWriter) mailLimit() letter {
 	f := w.n.Facts
 	list := details{Title: "Not sent"}
 	for i, subject := range f.Mails {
-		list.add(number(i+1), subject)
+		list.add(phrase.Number(i+1), subject)
 	}
 	if more := f.Count - len(f.Mails); more > 0 {
-		list.add("And", number(more)+" more")
+		list.add("And", phrase.Number(more)+" more")
 	}
 	return letter{
 		Badge: warn("Limit reached"),
-		Title: capital(count(f.Count, "mail")) + " to you " + plural(f.Count, "was", "were") + " not sent: the day's limit is reached.",
+		Title: phrase.Capital(phrase.Count(f.Count, "mail")) + " to you " + phrase.Plural(f.Count, "was", "were") + " not sent: the day's limit is reached.",
 		Words: words(
-			fmt.Sprintf("You get up to %s mails from Keypool in a day, by UTC, and have got them. Below are the subjects of those that were not sent after that. Mails to your customers do not count, and all go out.", number(int(f.Limit))),
+			fmt.Sprintf("You get up to %s mails from Keypool in a day, by UTC, and have got them. Below are the subjects of those that were not sent after that. Mails to your customers do not count, and all go out.", phrase.Number(int(f.Limit))),
 			"Nothing that they tell is lost. The API lists the orders that need you, GET /v1/orders?attention=true, and what became of your files, GET /v1/uploads.",
 			"Further ones of the same day are told together when it ends, at midnight UTC. Warnings of stock, orders that get no keys, and changes of who may do what are mailed at once all the while.",
 			"If so many mails are usual here, whoever runs Keypool for you can raise the limit: reply to this mail.",
 		),
-		Details: append([]details{list}, w.facts("Limit", number(int(f.Limit))+" mails a day", "Seen", w.moment(w.n.RaisedAt))...),
+		Details: append([]details{list}, w.facts("Limit", phrase.Number(int(f.Limit))+" mails a day", "Seen", w.moment(w.n.RaisedAt))...),
 	}
 }
 
@@ -330,7 +334,7 @@ func (w noticeWriter) noAddress() letter {
 	f := w.n.Facts
 	which, title := "An order was", fmt.Sprintf("Order %s has no mail address.", strings.Join(f.Orders, ", "))
 	if f.Count > 1 {
-		which, title = capital(count(f.Count, "order"))+" were", capital(count(f.Count, "order"))+" have no mail address."
+		which, title = phrase.Capital(phrase.Count(f.Count, "order"))+" were", phrase.Capital(phrase.Count(f.Count, "order"))+" have no mail address."
 	}
 	orders := strings.Join(f.Orders, ", ")
 	if f.Count > len(f.Orders) {
@@ -345,13 +349,13 @@ func (w noticeWriter) noAddress() letter {
 			"If your Shopify orders have addresses, your app may not read them: give it access to protected customer data with email addresses (Dev Dashboard, your app, API access). Then change something at each order, such as its note, so that we read it again.",
 			"If somebody is to have no keys, give the order back: POST /v1/orders/{order}/return. The first such order of an hour is told at once, others together when the hour ends; GET /v1/refusals lists them all.",
 		),
-		Details: w.facts(plural(f.Count, "Order", "Orders"), orders, "Account", f.Account, "Seen", w.moment(w.n.RaisedAt)),
+		Details: w.facts(phrase.Plural(f.Count, "Order", "Orders"), orders, "Account", f.Account, "Seen", w.moment(w.n.RaisedAt)),
 	}
 }
 
 func (w noticeWriter) paymentIgnored() letter {
 	f := w.n.Facts
-	title := number(f.Count) + " payments got no keys."
+	title := phrase.Number(f.Count) + " payments got no keys."
 	if len(f.Refused) == 1 && f.Count == 1 {
 		title = fmt.Sprintf("The payment %s got no keys.", f.Refused[0].Order)
 	}
@@ -574,24 +578,24 @@ func (w noticeWriter) bounced() letter {
 	if w.n.Merchant == "" {
 		return letter{
 			Badge: stop("Action needed"),
-			Title: "Notices to " + joinWords(f.Orders) + " come back.",
+			Title: "Notices to " + phrase.List(f.Orders) + " come back.",
 			Words: words(
 				"The mail server behind a merchant's notice address refused our notice.",
 				"Until the address is corrected, the merchant is not told of empty pools and waiting orders. Please correct it in the merchant's settings.",
 			),
-			Details: w.facts("Merchants", strings.Join(f.Orders, ", "), "Notices that came back", number(f.Count)),
+			Details: w.facts("Merchants", strings.Join(f.Orders, ", "), "Notices that came back", phrase.Number(f.Count)),
 		}
 	}
 	return letter{
 		Badge: stop("Action needed"),
-		Title: capital(count(f.Count, "mail to a customer came back.", "mails to customers came back.")),
+		Title: phrase.Capital(phrase.Count(f.Count, "mail to a customer came back.", "mails to customers came back.")),
 		Words: words(
 			fmt.Sprintf("The mail servers of these customers refused our %s: the address does not exist, or the mailbox is full. They have not seen what we wrote.",
-				plural(f.Count, "mail", "mails")),
+				phrase.Plural(f.Count, "mail", "mails")),
 			"The orders keep their keys, and they go to nobody else. Please ask these customers for an address that works: your shop knows who they are.",
 			"The first mail that comes back is told at once, others of the same hour together when it ends.",
 		),
-		Details: w.facts(plural(f.Count, "Order", "Orders"), w.orders()),
+		Details: w.facts(phrase.Plural(f.Count, "Order", "Orders"), w.orders()),
 	}
 }
 
@@ -601,18 +605,18 @@ func (w noticeWriter) complained() letter {
 		return letter{
 			Badge:   warn("Please look"),
 			Title:   "A notice was reported as unwanted.",
-			Words:   words("Somebody who reads the notice address of " + joinWords(f.Orders) + " marked a notice as unwanted mail. Please ask whether the address is the right one: mail providers count such marks against us."),
-			Details: w.facts("Merchants", strings.Join(f.Orders, ", "), "Notices", number(f.Count)),
+			Words:   words("Somebody who reads the notice address of " + phrase.List(f.Orders) + " marked a notice as unwanted mail. Please ask whether the address is the right one: mail providers count such marks against us."),
+			Details: w.facts("Merchants", strings.Join(f.Orders, ", "), "Notices", phrase.Number(f.Count)),
 		}
 	}
 	return letter{
 		Badge: warn("Please look"),
-		Title: capital(count(f.Count, "customer marked our mail as unwanted.", "customers marked our mail as unwanted.")),
+		Title: phrase.Capital(phrase.Count(f.Count, "customer marked our mail as unwanted.", "customers marked our mail as unwanted.")),
 		Words: words(
 			"They got the mail for their order and reported it as spam. It happens by mistake, and it happens when somebody gets a mail for an order that is not theirs.",
 			"Please look whether these orders are genuine. Mail providers count such reports against the sender.",
 		),
-		Details: w.facts(plural(f.Count, "Order", "Orders"), w.orders()),
+		Details: w.facts(phrase.Plural(f.Count, "Order", "Orders"), w.orders()),
 	}
 }
 
@@ -649,7 +653,7 @@ func (w noticeWriter) orders() string {
 	f := w.n.Facts
 	list := strings.Join(f.Orders, ", ")
 	if more := f.Count - len(f.Orders); more > 0 {
-		list += fmt.Sprintf(" and %s more", number(more))
+		list += fmt.Sprintf(" and %s more", phrase.Number(more))
 	}
 	return list
 }
@@ -701,47 +705,4 @@ func words(paragraphs ...string) []text.Block {
 		blocks = append(blocks, block)
 	}
 	return blocks
-}
-
-// count is a number with its noun: "1 key", "2 keys"; the plural is given where
-// it is not the singular with an s.
-func count(n int, one string, many ...string) string {
-	if len(many) == 0 {
-		many = []string{one + "s"}
-	}
-	if n == 0 {
-		return "no " + many[0]
-	}
-	return number(n) + " " + plural(n, one, many[0])
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
-}
-
-// number writes n with its thousands apart: 1,998.
-func number(n int) string {
-	digits := strconv.Itoa(n)
-	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
-}
-
-func capital(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
-}
-
-// joinWords joins names as a sentence does.
-func joinWords(names []string) string {
-	if len(names) < 2 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }

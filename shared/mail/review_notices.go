@@ -6,6 +6,7 @@ import (
 
 	"keypool/shared/mail/text"
 	"keypool/shared/notice"
+	"keypool/shared/phrase"
 	"keypool/shared/pool"
 )
 
@@ -15,10 +16,10 @@ func (w noticeWriter) heldForReview() letter {
 	f := w.n.Facts
 	l := letter{
 		Badge: warn("Please decide"),
-		Title: fmt.Sprintf("%s on hold%s.", capital(count(f.Count, "order line is", "order lines are")), testNote(f.Side)),
+		Title: fmt.Sprintf("%s on hold%s.", phrase.Capital(phrase.Count(f.Count, "order line is", "order lines are")), testNote(f.Side)),
 		Words: words(
 			fmt.Sprintf("By your rules, %s looked at before %s. No key was sent, and the customer was not told.",
-				plural(f.Count, "this order line is", "these order lines are"), plural(f.Count, "it gets keys", "they get keys")),
+				phrase.Plural(f.Count, "this order line is", "these order lines are"), phrase.Plural(f.Count, "it gets keys", "they get keys")),
 			"Release what is in order: it gets its keys, in its old place in line, and is mailed. Reject what is not: it gets none. To pay the customer back is yours to do, at the platform.",
 		),
 	}
@@ -27,8 +28,8 @@ func (w noticeWriter) heldForReview() letter {
 	}
 	for _, held := range f.Held {
 		block := text.Block{Lines: []text.Line{
-			{{Text: fmt.Sprintf("Order %s: %s × %s", text.OneLine(held.Order), number(held.Quantity), text.OneLine(held.Product))}},
-			{{Text: capital(strings.Join(held.Why, "; ")) + "."}},
+			{{Text: fmt.Sprintf("Order %s: %s × %s", text.OneLine(held.Order), phrase.Number(held.Quantity), text.OneLine(held.Product))}},
+			{{Text: phrase.Capital(strings.Join(held.Why, "; ")) + "."}},
 		}}
 		if held.Link != "" {
 			block.Lines = append(block.Lines, text.Line{{Text: "Release or reject it", Link: held.Link}})
@@ -36,7 +37,7 @@ func (w noticeWriter) heldForReview() letter {
 		l.Words = append(l.Words, block)
 	}
 	if more := f.Count - len(f.Held); more > 0 {
-		l.Words = append(l.Words, words(fmt.Sprintf("And %s more.", number(more)))...)
+		l.Words = append(l.Words, words(fmt.Sprintf("And %s more.", phrase.Number(more)))...)
 	}
 	if f.Link != "" && f.Count > 1 {
 		l.Words = append(l.Words, linked("Release or reject all of them", f.Link))
@@ -54,14 +55,14 @@ func (w noticeWriter) bigDay() letter {
 	f := w.n.Facts
 	best := "nothing"
 	if f.Threshold > 0 {
-		best = count(f.Threshold, "key")
+		best = phrase.Count(f.Threshold, "key")
 	}
 	l := letter{
 		Badge: stop("Please look"),
-		Title: fmt.Sprintf("%s sold today: far more than usual.", capital(count(f.Count, "key was", "keys were"))),
+		Title: fmt.Sprintf("%s sold today: far more than usual.", phrase.Capital(phrase.Count(f.Count, "key was", "keys were"))),
 		Words: words(fmt.Sprintf(
 			"Today, by UTC, %s sold %s so far. The best of the 14 days before has sold %s. If a sale or a release explains it, there is nothing to do.",
-			w.merchant(), count(f.Count, "key"), best)),
+			w.merchant(), phrase.Count(f.Count, "key"), best)),
 	}
 	switch {
 	case f.Cause == notice.BrakeSet:
@@ -79,7 +80,7 @@ func (w noticeWriter) bigDay() letter {
 	}
 	l.Words = append(l.Words, words("The link asks before it does anything, and is good for 7 days. You are told this once a day.")...)
 	l.Preview = text.OneLine(text.Plain(l.Words[:1]))
-	l.Details = w.facts("Sold today", number(f.Count), "Best day of the 14 before", number(f.Threshold), "Seen", w.moment(w.n.RaisedAt))
+	l.Details = w.facts("Sold today", phrase.Number(f.Count), "Best day of the 14 before", phrase.Number(f.Threshold), "Seen", w.moment(w.n.RaisedAt))
 	return l
 }
 

@@ -10,6 +10,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/mail/text"
 	"keypool/shared/notice"
+	"keypool/shared/phrase"
 )
 
 // The notices of changed settings go to somebody who may have changed them a minute ago,
@@ -21,12 +22,12 @@ func (w noticeWriter) newToken() letter {
 		Badge: warn("New token"),
 		Words: words(
 			fmt.Sprintf("%s for the API of Keypool %s made for %s. Whoever holds %s can do what stands below.",
-				capital(count(f.Count, "new token", "new tokens")), plural(f.Count, "was", "were"), w.merchant(), plural(f.Count, "it", "one of them")),
+				phrase.Capital(phrase.Count(f.Count, "new token", "new tokens")), phrase.Plural(f.Count, "was", "were"), w.merchant(), phrase.Plural(f.Count, "it", "one of them")),
 			"If you know of it, there is nothing to do. If not, revoke it: DELETE /v1/tokens/{id}, with a token of the scope secrets, or reply to this mail and ask for it. It is refused from that moment on.",
 			together("token"),
 		),
 	}
-	l.Title = fmt.Sprintf("%s API tokens were made.", number(f.Count))
+	l.Title = fmt.Sprintf("%s API tokens were made.", phrase.Number(f.Count))
 	if f.Count == 1 && len(f.Changed) == 1 {
 		l.Title = fmt.Sprintf("A new API token: %s.", f.Changed[0].Name)
 	}
@@ -75,10 +76,10 @@ func (w noticeWriter) newSecret() letter {
 	f := w.n.Facts
 	l := letter{
 		Badge: warn("New secret"),
-		Title: fmt.Sprintf("%s new signing secrets were set.", number(f.Count)),
+		Title: fmt.Sprintf("%s new signing secrets were set.", phrase.Number(f.Count)),
 		Words: words(
 			fmt.Sprintf("Orders that are signed with %s are taken as paid by %s, and keys are sent for them.",
-				plural(f.Count, "the new secret", "one of the new secrets"), w.merchant()),
+				phrase.Plural(f.Count, "the new secret", "one of the new secrets"), w.merchant()),
 			"If you know of it, there is nothing to do. If not, somebody may be taking keys: have the token that did it revoked, with DELETE /v1/tokens/{id} or by a reply to this mail, and set another secret with keep_previous_hours 0, which ends the others.",
 			together("secret"),
 		),
@@ -89,13 +90,13 @@ func (w noticeWriter) newSecret() letter {
 	for _, c := range f.Changed {
 		d := details{Title: text.OneLine("Account " + c.Name)}
 		if len(c.Parts) > 0 {
-			d.add("New", joinWords(c.Parts))
+			d.add("New", phrase.List(c.Parts))
 		}
 		if !c.Until.IsZero() {
 			d.add("The one before", "good until "+w.moment(c.Until))
 		}
 		if c.Ended > 0 {
-			d.add("Taken away", count(c.Ended, "secret")+", refused 30 seconds later at the latest")
+			d.add("Taken away", phrase.Count(c.Ended, "secret")+", refused 30 seconds later at the latest")
 		}
 		w.origin(&d, c)
 		l.Details = append(l.Details, d)
@@ -108,7 +109,7 @@ func (w noticeWriter) changedAccount() letter {
 	f := w.n.Facts
 	l := letter{
 		Badge: calm("Changed"),
-		Title: fmt.Sprintf("The settings of %s were changed.", count(f.Count, "account")),
+		Title: fmt.Sprintf("The settings of %s were changed.", phrase.Count(f.Count, "account")),
 		Words: words(
 			"What decides which paid orders get keys was changed, in the parts that stand below.",
 			"If you know of it, there is nothing to do. If not, read GET /v1/accounts/{account}, have the token that did it revoked, with DELETE /v1/tokens/{id} or by a reply to this mail, and set it again.",
@@ -130,7 +131,7 @@ func (w noticeWriter) whatChanged() []details {
 		for _, part := range c.Parts {
 			parts = append(parts, partName(part))
 		}
-		d.add(c.Name, fmt.Sprintf("%s; by %s, %s", joinWords(parts), c.By, w.moment(c.At)))
+		d.add(c.Name, fmt.Sprintf("%s; by %s, %s", phrase.List(parts), c.By, w.moment(c.At)))
 	}
 	return []details{d}
 }
@@ -139,7 +140,7 @@ func (w noticeWriter) changedPerson() letter {
 	f := w.n.Facts
 	l := letter{
 		Badge: warn("People"),
-		Title: fmt.Sprintf("The rights of %s were changed.", count(f.Count, "person", "people")),
+		Title: fmt.Sprintf("The rights of %s were changed.", phrase.Count(f.Count, "person", "people")),
 		Words: words(
 			fmt.Sprintf("Who may do what for %s was changed, as it stands below. An owner may do everything, a manager all but people, secrets and tokens; support looks after orders, stock brings keys, and read only looks.", w.merchant()),
 			"If you know of it, there is nothing to do. If not, take the rights away: DELETE /v1/people/{person}, as an owner, or reply to this mail and ask for it. They end at that moment.",
@@ -170,7 +171,7 @@ func (w noticeWriter) changedWarnings() letter {
 	f := w.n.Facts
 	l := letter{
 		Badge: calm("Changed"),
-		Title: fmt.Sprintf("The warnings of %s go to other addresses.", count(f.Count, "pool")),
+		Title: fmt.Sprintf("The warnings of %s go to other addresses.", phrase.Count(f.Count, "pool")),
 		Words: words(
 			"Further addresses are warned when keys run low, as they stand below. This address is warned all the same.",
 			"If you know of it, there is nothing to do. If not, somebody wants to know how well you sell: have the token that did it revoked, with DELETE /v1/tokens/{id} or by a reply to this mail, and take the addresses out, with PUT /v1/pools/{pool}.",
@@ -223,7 +224,7 @@ func (w noticeWriter) changedText() letter {
 	f := w.n.Facts
 	l := letter{
 		Badge: calm("Changed"),
-		Title: fmt.Sprintf("The texts of %s were changed.", count(f.Count, "product")),
+		Title: fmt.Sprintf("The texts of %s were changed.", phrase.Count(f.Count, "product")),
 		Words: words(
 			"What your customers read in their mails was changed, in the parts that stand below.",
 			"If you know of it, there is nothing to do. If not, read the texts and links of what is named below, have the token that did it revoked, with DELETE /v1/tokens/{id} or by a reply to this mail, and set them again.",
@@ -323,7 +324,7 @@ func (w noticeWriter) moreChanged(where string) []details {
 		return nil
 	}
 	d := details{Title: "Not named here"}
-	d.add(number(more)+" more", where)
+	d.add(phrase.Number(more)+" more", where)
 	return []details{d}
 }
 

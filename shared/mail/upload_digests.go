@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"keypool/shared/phrase"
 	"keypool/shared/upload"
 )
 
@@ -32,15 +33,15 @@ func (w noticeWriter) uploadDigest() letter {
 			held++
 		}
 	}
-	files := count(w.n.Facts.Count, "file")
+	files := phrase.Count(w.n.Facts.Count, "file")
 	l := letter{
 		Badge:   calm("Uploads"),
-		Title:   fmt.Sprintf("%s: %s added.", files, count(keys, "key")),
-		Words:   words(capital(files) + " came one after the other, so this is one mail about all of them. " + togetherAbout),
+		Title:   fmt.Sprintf("%s: %s added.", files, phrase.Count(keys, "key")),
+		Words:   words(phrase.Capital(files) + " came one after the other, so this is one mail about all of them. " + togetherAbout),
 		Details: w.files(w.outcome),
 	}
 	if w.n.Facts.Count > len(w.uploads) {
-		l.Title = fmt.Sprintf("%s: %s added by the first %s.", files, count(keys, "key"), number(len(w.uploads)))
+		l.Title = fmt.Sprintf("%s: %s added by the first %s.", files, phrase.Count(keys, "key"), phrase.Number(len(w.uploads)))
 	}
 	switch {
 	case unread > 0:
@@ -52,7 +53,7 @@ func (w noticeWriter) uploadDigest() letter {
 		l.Words = append(l.Words, words("Keys that were added to a live pool are on sale now, and orders that waited are being served.")...)
 	}
 	if look > 0 {
-		needs := capital(count(look, "file needs a look and stands", "files need a look and stand")) + " first below."
+		needs := phrase.Capital(phrase.Count(look, "file needs a look and stands", "files need a look and stand")) + " first below."
 		l.Words = append(l.Words, words(needs+" The API has the report of each file, with all its lines: GET /v1/uploads/{upload}.")...)
 	}
 	if held > 0 {
@@ -71,7 +72,7 @@ func (w noticeWriter) uploadDigest() letter {
 func (w noticeWriter) reminderDigest() letter {
 	return letter{
 		Badge: stop("Action needed"),
-		Title: capital(count(w.n.Facts.Count, "file still lies", "files still lie")) + " in the upload bucket.",
+		Title: phrase.Capital(phrase.Count(w.n.Facts.Count, "file still lies", "files still lie")) + " in the upload bucket.",
 		Words: words(
 			"They were dropped days ago, and not read, or not to their ends. The API has the report of each: GET /v1/uploads/{upload}.",
 			"Please mend those that you need and drop them again, and delete the others. You are reminded once of each. A file that cannot be read is deleted 30 days after it was dropped.",
@@ -84,7 +85,7 @@ func (w noticeWriter) reminderDigest() letter {
 func (w noticeWriter) misplacedDigest() letter {
 	return letter{
 		Badge: warn("Please look"),
-		Title: capital(count(w.n.Facts.Count, "file")) + " in the upload bucket belong to nobody.",
+		Title: phrase.Capital(phrase.Count(w.n.Facts.Count, "file")) + " in the upload bucket belong to nobody.",
 		Words: words(
 			"Key files lie under uploads/<merchant>/<pool>/. These name no merchant that is set up, so nobody else can be told, and nothing was read.",
 			"Create the merchants and drop the files again, or move them to where they belong. "+togetherAbout,
@@ -105,7 +106,7 @@ func (w noticeWriter) files(say func(upload.Upload) string) []details {
 		table.add(name, say(u))
 	}
 	if more := w.n.Facts.Count - len(table.Rows); more > 0 {
-		table.add("And "+number(more)+" more", "see GET /v1/uploads")
+		table.add("And "+phrase.Number(more)+" more", "see GET /v1/uploads")
 	}
 	return []details{table}
 }
@@ -137,20 +138,20 @@ func (w noticeWriter) outcome(u upload.Upload) string {
 		parts = append(parts, first(causes[u.Cause], "not read"))
 	}
 	if u.Cause == "" || added > 0 {
-		parts = append(parts, count(added, "key")+" added"+where)
+		parts = append(parts, phrase.Count(added, "key")+" added"+where)
 	}
 	if left := u.Counts.Duplicates() + u.Counts.Rejected(); left > 0 {
 		var problems []string
 		for _, line := range u.Kept {
 			if len(problems) < shownProblems && !line.Reason.Skipped() {
-				problems = append(problems, "line "+number(line.Line)+" ("+w.reason(line)+")")
+				problems = append(problems, "line "+phrase.Number(line.Line)+" ("+w.reason(line)+")")
 			}
 		}
-		out := count(left, "line") + " left out"
+		out := phrase.Count(left, "line") + " left out"
 		if len(problems) > 0 {
 			out += ": " + strings.Join(problems, ", ")
 			if more := left - len(problems); more > 0 {
-				out += " and " + number(more) + " more"
+				out += " and " + phrase.Number(more) + " more"
 			}
 		}
 		parts = append(parts, out)

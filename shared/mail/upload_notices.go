@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"keypool/shared/mail/text"
+	"keypool/shared/phrase"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
@@ -31,13 +32,13 @@ func (w noticeWriter) uploadReport() letter {
 	accepted, duplicates, refused := u.Counts[upload.Accepted], u.Counts.Duplicates(), u.Counts.Rejected()
 	l := letter{Badge: calm("Upload"), Details: w.uploadFacts()}
 	if accepted > 0 {
-		l.Title = fmt.Sprintf("%s added to %s.", capital(count(accepted, "key")), w.pool())
+		l.Title = fmt.Sprintf("%s added to %s.", phrase.Capital(phrase.Count(accepted, "key")), w.pool())
 	} else {
 		l.Title = fmt.Sprintf("No new keys for %s.", w.pool())
 	}
-	ready := plural(accepted, "It is", "They are") + " on sale now, and orders that waited are being served."
+	ready := phrase.Plural(accepted, "It is", "They are") + " on sale now, and orders that waited are being served."
 	if u.Side == pool.Test {
-		ready = plural(accepted, "It is", "They are") + " ready for test orders. Live orders never get a test key."
+		ready = phrase.Plural(accepted, "It is", "They are") + " ready for test orders. Live orders never get a test key."
 	}
 	warned := w.warnings()
 	if len(warned) > 0 {
@@ -53,7 +54,7 @@ func (w noticeWriter) uploadReport() letter {
 		l.Words = append(l.Words, warned...)
 		return l
 	case accepted > 0:
-		l.Words = words(fmt.Sprintf("%s %s of %s brought nothing new:", ready, capital(count(left, "line")), w.file()))
+		l.Words = words(fmt.Sprintf("%s %s of %s brought nothing new:", ready, phrase.Capital(phrase.Count(left, "line")), w.file()))
 	default:
 		l.Words = words(fmt.Sprintf("All lines of %s were left out:", w.file()))
 	}
@@ -63,7 +64,7 @@ func (w noticeWriter) uploadReport() letter {
 		l.Words = append(l.Words, words(strings.Join(lines, "\n"))...)
 	}
 	if more := duplicates + refused - len(lines); more > 0 && len(lines) > 0 {
-		l.Words = append(l.Words, words(fmt.Sprintf("%s more; the upload's full report names each line.", capital(number(more))))...)
+		l.Words = append(l.Words, words(fmt.Sprintf("%s more; the upload's full report names each line.", phrase.Capital(phrase.Number(more))))...)
 	}
 	if duplicates > 0 {
 		l.Words = append(l.Words, words("A key that is known already is never sold a second time, so there is nothing to mend about those.")...)
@@ -83,7 +84,7 @@ func (w noticeWriter) rejectedLines() (lines []string) {
 			break
 		}
 		if !line.Reason.Skipped() {
-			lines = append(lines, fmt.Sprintf("Line %s: %s.", number(line.Line), w.reason(line)))
+			lines = append(lines, fmt.Sprintf("Line %s: %s.", phrase.Number(line.Line), w.reason(line)))
 		}
 	}
 	return lines
@@ -96,13 +97,13 @@ func (w noticeWriter) passedOver() string {
 		parts = append(parts, "the heading")
 	}
 	if n := w.upload.Counts[upload.SkippedComment]; n > 0 {
-		parts = append(parts, count(n, "comment"))
+		parts = append(parts, phrase.Count(n, "comment"))
 	}
 	if len(parts) == 0 {
 		return fmt.Sprintf("Nothing in %s was left out.", w.file())
 	}
-	return fmt.Sprintf("%s of %s passed over, as you said.", capital(strings.Join(parts, " and ")),
-		w.file()+plural(w.upload.Counts.Skipped(), " was", " were"))
+	return fmt.Sprintf("%s of %s passed over, as you said.", phrase.Capital(strings.Join(parts, " and ")),
+		w.file()+phrase.Plural(w.upload.Counts.Skipped(), " was", " were"))
 }
 
 // remembered tells of a file that was read by an earlier answer.
@@ -112,7 +113,7 @@ func (w noticeWriter) remembered() []text.Block {
 	}
 	how := "each line as a key, as it stands"
 	if options := w.upload.Reading.Options(); len(options) > 0 {
-		how = "with " + joinWords(options)
+		how = "with " + phrase.List(options)
 	}
 	return words(fmt.Sprintf("It looks like an earlier file of this pool that you told us how to read, and was read the same way: %s. To be asked again, use DELETE /v1/pools/%s/readings.", how, w.upload.Pool))
 }
@@ -131,11 +132,11 @@ func (w noticeWriter) warnings() []text.Block {
 // findings are the words for what was seen in a file, without any text of it.
 func (w noticeWriter) findings(all []upload.Finding) (lines []string) {
 	for _, f := range all {
-		where := fmt.Sprintf("line %s", number(f.First))
+		where := fmt.Sprintf("line %s", phrase.Number(f.First))
 		if f.Lines > 1 {
-			where = fmt.Sprintf("%s, the first is line %s", count(f.Lines, "line"), number(f.First))
+			where = fmt.Sprintf("%s, the first is line %s", phrase.Count(f.Lines, "line"), phrase.Number(f.First))
 		}
-		lines = append(lines, fmt.Sprintf("%s (%s).", capital(first(traits[f.Trait], string(f.Trait))), where))
+		lines = append(lines, fmt.Sprintf("%s (%s).", phrase.Capital(first(traits[f.Trait], string(f.Trait))), where))
 	}
 	return lines
 }
@@ -184,14 +185,14 @@ func (w noticeWriter) noColumn(l letter) letter {
 	saw := "Nothing of it was added."
 	if w.upload != nil {
 		table := w.upload.Seen.Table
-		saw = fmt.Sprintf("It has %s, and ", count(table.Columns, "column"))
+		saw = fmt.Sprintf("It has %s, and ", phrase.Count(table.Columns, "column"))
 		switch len(table.Named) {
 		case 0:
 			saw += "its first line names none that we know."
 		case 1:
 			saw += fmt.Sprintf("of their names we know one: %s.", table.Named[0])
 		default:
-			saw += fmt.Sprintf("of their names we know these: %s.", joinWords(table.Named))
+			saw += fmt.Sprintf("of their names we know these: %s.", phrase.List(table.Named))
 		}
 		saw += " Nothing of it was added."
 	}
@@ -287,7 +288,7 @@ func (w noticeWriter) unread() letter {
 // uploadLimit tells that a merchant's day is full.
 func (w noticeWriter) uploadLimit() letter {
 	f := w.n.Facts
-	limit := number(int(f.Limit)) + " " + f.Cause
+	limit := phrase.Number(int(f.Limit)) + " " + f.Cause
 	return letter{
 		Badge: warn("Waiting"),
 		Title: fmt.Sprintf("%s waits: today's limit is reached.", w.file()),
@@ -302,7 +303,7 @@ func (w noticeWriter) uploadLimit() letter {
 
 // callLimit tells that a day has no calls of the API left.
 func (w noticeWriter) callLimit() letter {
-	limit := number(int(w.n.Facts.Limit))
+	limit := phrase.Number(int(w.n.Facts.Limit))
 	return letter{
 		Badge: warn("Limit reached"),
 		Title: fmt.Sprintf("Today's %s calls of the API are made.", limit),
@@ -322,7 +323,7 @@ func (w noticeWriter) some() string {
 	}
 	added := w.upload.Counts[upload.Accepted]
 	return fmt.Sprintf("%s added before that, and none is added twice if the file comes again. ",
-		capital(count(added, "key"))+plural(added, " was", " were"))
+		phrase.Capital(phrase.Count(added, "key"))+phrase.Plural(added, " was", " were"))
 }
 
 // uploadReminder reminds of a file that brought no keys and is still in the bucket.
@@ -381,10 +382,10 @@ func (w noticeWriter) uploadFacts() []details {
 		pairs = append(pairs, "Deleted by itself", "on "+w.day(u.ReceivedAt.Add(upload.RefusedKept)))
 	}
 	if w.cause() == "" {
-		pairs = append(pairs, "Lines read", number(u.Lines), "Keys added", number(u.Counts[upload.Accepted]))
+		pairs = append(pairs, "Lines read", phrase.Number(u.Lines), "Keys added", phrase.Number(u.Counts[upload.Accepted]))
 		for _, outcome := range upload.Outcomes {
 			if n := u.Counts[outcome]; n > 0 && outcome != upload.Accepted {
-				pairs = append(pairs, capital(outcomes[outcome]), number(n))
+				pairs = append(pairs, phrase.Capital(outcomes[outcome]), phrase.Number(n))
 			}
 		}
 	}

@@ -81,7 +81,7 @@ var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, CallLimit, MailLimit, JobEnded, LargeUpload, UploadReminder, Misplaced,
 	OrderRefused, PaidBefore, NoAddress, PaymentIgnored, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, AddressMended, KeysElsewhere, UnknownEvent, NotSigned,
 	CatchupFailed, WebhookInactive,
-	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedPerson, ChangedWarnings, UnreadWarning, SenderState, SampleMail, ChangedAddress,
+	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedPerson, ChangedWarnings, UnreadWarning, SenderState, SampleMail, SignIn, ChangedAddress,
 }
 
 // Notice is one mail to a merchant or the operator.
@@ -136,10 +136,12 @@ type Facts struct {
 	Former int
 
 	// These are not stored: the mailer reads them when it writes the mail.
-	Held   []HeldLine
-	Link   string                  // to a page that asks before it does something
-	Sold   catalog.Product         // of a Sample
-	Common map[string]catalog.Text // the merchant's texts, of a Sample
+	Held    []HeldLine
+	Link    string                  // to a page that asks before it does something
+	Code    string                  // of a SignIn, as people read it
+	Browser string                  // that asked for a SignIn
+	Sold    catalog.Product         // of a Sample
+	Common  map[string]catalog.Text // the merchant's texts, of a Sample
 }
 
 // Sample says which mail the merchant asked for. It holds nothing of a customer's.

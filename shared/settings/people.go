@@ -34,7 +34,7 @@ type People struct {
 type PeopleStore interface {
 	access.PersonFinder
 	People(ctx context.Context, merchant string) (people []access.Person, version int, err error)
-	PutPerson(ctx context.Context, version int, p access.Person, with ...audit.Record) error
+	PutPerson(ctx context.Context, version int, p access.Person, former string, with ...audit.Record) error
 	DeletePerson(ctx context.Context, version int, p access.Person, with ...audit.Record) error
 }
 
@@ -112,7 +112,7 @@ func (s *People) put(ctx context.Context, people []access.Person, version int, n
 		Entry: entry(ctx, by, audit.Person, next.Merchant, next.ID, personIf(!created, before), shownPerson(next), now),
 		Tell:  personChanged(before, next, by, now),
 	}
-	if err := s.Store.PutPerson(ctx, version, next, record); err != nil {
+	if err := s.Store.PutPerson(ctx, version, next, before.Address, record); err != nil {
 		return p, false, err
 	}
 	next.Version++

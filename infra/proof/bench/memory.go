@@ -121,7 +121,7 @@ func work(ctx context.Context, aws *cloud, endpoint, program string, tables dyna
 	defer lambda.close()
 	cmd := lambda.command(
 		ctx, program, "AWS_ENDPOINT_URL="+endpoint,
-		"KEYPOOL_CATALOG_TABLE="+tables.Catalog, "KEYPOOL_KEYS_TABLE="+tables.Keys, "KEYPOOL_ORDERS_TABLE="+tables.Orders,
+		"KEYPOOL_CATALOG_TABLE="+tables.Catalog, "KEYPOOL_KEYS_TABLE="+tables.Keys, "KEYPOOL_ORDERS_TABLE="+tables.Orders, "KEYPOOL_SESSIONS_TABLE="+tables.Sessions,
 		"KEYPOOL_RANGES_QUEUE_URL="+endpoint+"/ranges", "KEYPOOL_FILL_QUEUE_URL="+endpoint+"/fill", "KEYPOOL_CATCHUP_QUEUE_URL="+endpoint+"/catchup", "KEYPOOL_JOBS_QUEUE_URL="+endpoint+"/jobs",
 	)
 	if err := cmd.Start(); err != nil {

@@ -211,7 +211,7 @@ func (c *cloud) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // authorize holds a call of DynamoDB against the function's rights.
 func (c *cloud) authorize(target string, body []byte) {
-	tables := map[string]string{c.sandbox.Tables.Catalog: "Catalog", c.sandbox.Tables.Keys: "Keys", c.sandbox.Tables.Orders: "Orders"}
+	tables := map[string]string{c.sandbox.Tables.Catalog: "Catalog", c.sandbox.Tables.Keys: "Keys", c.sandbox.Tables.Orders: "Orders", c.sandbox.Tables.Sessions: "Sessions"}
 	_, operation, _ := strings.Cut(target, ".")
 	asked, err := accesses(operation, body, func(name string) string { return tables[name] })
 	if err != nil {

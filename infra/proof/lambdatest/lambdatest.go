@@ -57,7 +57,7 @@ func Open(t testing.TB, wire func(*config.Env, aws.Config) any) *Sandbox {
 	s := &Sandbox{
 		TB: t, Store: store, Tables: tables, Files: map[string][]byte{}, wire: wire,
 		settings: map[string]string{
-			"CATALOG_TABLE": tables.Catalog, "KEYS_TABLE": tables.Keys, "ORDERS_TABLE": tables.Orders,
+			"CATALOG_TABLE": tables.Catalog, "KEYS_TABLE": tables.Keys, "ORDERS_TABLE": tables.Orders, "SESSIONS_TABLE": tables.Sessions,
 			"KMS_KEY": "arn:aws:kms:us-east-1:123456789012:key/1", "CONFIGURATION_SET": "mail",
 			"FILL_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/fill", "RANGES_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/ranges",
 			"CATCHUP_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/catchup",

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"keypool/shared/access"
+	"keypool/shared/catalog"
+	"keypool/shared/job"
+	"keypool/shared/order"
+	"keypool/shared/pool"
+	"keypool/shared/retry"
+	"keypool/shared/settings"
+)
+
+// errNotFound means that an address names nothing of the visitor's merchant.
+var errNotFound = errors.New("nothing of that name")
+
+// failed is what the page of an error says.
+type failed struct {
+	Says string
+	Next string // what to do
+}
+
+// failures is the one table from errors to pages. A thing of another merchant is answered as
+// one that does not exist.
+var failures = []struct {
+	err    error
+	status int
+	title  string
+	says   string
+	next   string
+}{
+	{errNotFound, http.StatusNotFound, "Not found", "There is nothing at this address.", "It may have been deleted, or the address was cut. Look for it from Home."},
+	{settings.ErrNotFound, http.StatusNotFound, "Not found", "There is nothing of that name here.", "It may have been deleted meanwhile."},
+	{job.ErrNotFound, http.StatusNotFound, "Not found", "There is no such job here.", ""},
+	{order.ErrNoOrder, http.StatusNotFound, "Not found", "There is no such order here.", "An order is known once its platform has reported it."},
+	{order.ErrNoLine, http.StatusNotFound, "Not found", "The order has no such line.", ""},
+	{pool.ErrUnknownKey, http.StatusNotFound, "Not found", "No pool here has such a key.", ""},
+	{errForm, http.StatusBadRequest, "Not understood", "The form could not be read, and nothing was changed.", "Go back, open the page again, and send it once more."},
+	{catalog.ErrConflict, http.StatusConflict, "Changed meanwhile", "Somebody else has changed this since you opened the page, and nothing of yours was lost or stored.", "Go back to see what you wrote, open the page again beside it, and repeat your change."},
+	{catalog.ErrMissing, http.StatusConflict, "Gone meanwhile", "This was deleted since you opened the page.", ""},
+	{retry.ErrThrottled, http.StatusServiceUnavailable, "One moment", busySays, busyNext},
+	{retry.ErrChanged, http.StatusServiceUnavailable, "One moment", busySays, busyNext},
+	{context.DeadlineExceeded, http.StatusServiceUnavailable, "One moment", busySays, busyNext},
+}
+
+const (
+	busySays = "There is too much to do at this moment."
+	busyNext = "Nothing is lost. Open the page again in a few seconds to see how things stand."
+)
+
+// failure returns the page of an error, false if it is a mistake of ours, of which the page
+// says nothing.
+func failure(err error) (answer, bool) {
+	var denied *access.DeniedError
+	if errors.As(err, &denied) {
+		return failurePage(http.StatusForbidden, "Not for your role", failed{"Your role does not include this.", "An owner can do it, or give you another role, under Settings, People."}), true
+	}
+	for _, f := range failures {
+		if errors.Is(err, f.err) {
+			return failurePage(f.status, f.title, failed{f.says, f.next}), true
+		}
+	}
+	return failurePage(http.StatusInternalServerError, "Something went wrong", failed{"Something went wrong on our side.", "Nothing is lost. Please try again; if it stays so, tell whoever runs Keypool for you."}), false
+}
+
+func failurePage(status int, title string, says failed) answer {
+	return answer{page: "failed", title: title, status: status, data: says}
+}

@@ -1,0 +1,10 @@
+package main
+
+// homeData is what the first page shows.
+type homeData struct {
+	Greeting string
+}
+
+func (p *portal) home(v *visit) (answer, error) {
+	return answer{page: "home", title: "Home", data: homeData{"Good day, " + v.Called}}, nil
+}

@@ -1,0 +1,46 @@
+// Portal is the Merchant Portal: where a shop's people set up, watch and mend, as pages.
+//
+// A session names its person and merchant, and nothing else in a request does. A page is a face
+// of the use cases that the API calls: which roles may see or do something stands in the table
+// of package access, under the name of the API's operation that does the same. A thing of
+// another merchant is answered as one that does not exist.
+//
+// Pages are made by html/template, of the files in pages, which are parsed when they are first
+// shown. They are complete without script. What changes something is a POST, refused if it comes
+// from another site, and answered by a redirection to a page that shows what became of it.
+//
+// No key, mail address or number of a platform's stands in an address, a title or the log.
+package main
+
+import (
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"keypool/shared/access"
+	"keypool/shared/boot"
+	"keypool/shared/catalog"
+	"keypool/shared/config"
+	"keypool/shared/dynamo"
+	"keypool/shared/web"
+)
+
+func main() { boot.Run("portal", wire) }
+
+func wire(env *config.Env, cfg aws.Config) any {
+	store := dynamo.Open(dynamodb.NewFromConfig(cfg), dynamo.Tables{
+		Catalog:  env.Required("KEYPOOL_CATALOG_TABLE"),
+		Keys:     env.Required("KEYPOOL_KEYS_TABLE"),
+		Orders:   env.Required("KEYPOOL_ORDERS_TABLE"),
+		Sessions: env.Required("KEYPOOL_SESSIONS_TABLE"),
+	})
+	p := &portal{
+		door:      &access.Door{Sessions: store, People: store, Now: time.Now},
+		signIns:   &access.SignIns{Store: store, Counts: store, Now: time.Now},
+		sessions:  store,
+		merchants: catalog.NewCached(store, time.Now),
+		now:       time.Now,
+	}
+	return web.Server{Handler: p.serve(), LogAnswers: true}.Serve
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+	_ "time/tzdata" // merchants' zones: a Lambda has none
+
+	"keypool/shared/access"
+	"keypool/shared/phrase"
+)
+
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+// sharedFiles are the files that every page is made with.
+var sharedFiles = []string{"pages/frame.html", "pages/parts.html"}
+
+var (
+	parsing sync.Mutex
+	parsed  = map[string]*template.Template{}
+)
+
+// pageOf returns a page, parsed when it is first shown.
+func pageOf(name string) (*template.Template, error) {
+	parsing.Lock()
+	defer parsing.Unlock()
+	if t := parsed[name]; t != nil {
+		return t, nil
+	}
+	t, err := template.New("frame.html").Option("missingkey=error").Funcs(functions).ParseFS(pageFiles, append(sharedFiles[:len(sharedFiles):len(sharedFiles)], "pages/"+name+".html")...)
+	if err == nil {
+		parsed[name] = t
+	}
+	return t, err
+}
+
+// functions are what pages may call.
+var functions = template.FuncMap{
+	"asset":  assetPath,
+	"number": phrase.Number,
+	"count":  phrase.Count,
+	"dict":   dict,
+}
+
+// dict makes a map of names and values, so that a part of a page can be given several things.
+func dict(pairs ...any) map[string]any {
+	m := map[string]any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		m[pairs[i].(string)] = pairs[i+1]
+	}
+	return m
+}
+
+// frame is what a page is shown in.
+type frame struct {
+	Title    string
+	Merchant string // its title; empty: nobody is signed in
+	Called   string // who is signed in
+	Helped   bool   // by the operator
+	Nav      []place
+	Band     *band
+	Data     any
+
+	v   *visit
+	now time.Time
+}
+
+// place is an entry of the navigation.
+type place struct {
+	Name, Path string
+	Here       bool
+}
+
+// places are the parts of the portal, each with the operation that it begins with: who may not
+// do that, is not shown it.
+var places = []struct{ name, path, does string }{
+	{"Home", homePath, ""},
+}
+
+const homePath = "/portal"
+
+// nav returns the navigation as a visitor sees it.
+func nav(v *visit) []place {
+	var out []place
+	for _, p := range places {
+		if p.does == "" || v.may(p.does) {
+			here := v.URL.Path == p.path || p.path != homePath && strings.HasPrefix(v.URL.Path, p.path+"/")
+			out = append(out, place{p.name, p.path, here})
+		}
+	}
+	return out
+}
+
+// May reports whether the visitor may do an operation.
+func (f frame) May(operation string) bool { return f.v != nil && f.v.may(operation) }
+
+// Roles lists the roles, for forms.
+func (frame) Roles() []access.Role { return access.Roles }
+
+// Time shows a time in the merchant's zone.
+func (f frame) Time(at time.Time) template.HTML {
+	if at.IsZero() {
+		return ""
+	}
+	local := at.In(f.zone())
+	shown := local.Format("2 Jan 2006, 15:04")
+	if today := f.now.In(f.zone()); local.Year() == today.Year() && local.YearDay() == today.YearDay() {
+		shown = "today, " + local.Format("15:04")
+	}
+	return template.HTML(`<time datetime="` + at.UTC().Format(time.RFC3339) + `" title="` + template.HTMLEscapeString(local.Format("Monday, 2 January 2006, 15:04:05 MST")) + `">` + shown + `</time>`)
+}
+
+func (f frame) zone() *time.Location {
+	if f.v == nil || f.v.merchant.TimeZone == "" {
+		return time.UTC
+	}
+	zone, err := time.LoadLocation(f.v.merchant.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+// write answers by a page, or by the address of one.
+func (p *portal) write(w http.ResponseWriter, r *http.Request, v *visit, a answer) {
+	if a.cookies != nil {
+		a.cookies(w)
+	}
+	if a.see != "" {
+		http.Redirect(w, r, a.see, http.StatusSeeOther)
+		return
+	}
+	f := frame{Title: a.title, Band: a.band, Data: a.data, v: v, now: p.now()}
+	if v != nil {
+		f.Merchant, f.Called, f.Helped, f.Nav = v.merchant.Title, v.Called, v.Session.By != "", nav(v)
+	}
+	var page bytes.Buffer
+	t, err := pageOf(a.page)
+	if err == nil {
+		err = t.Execute(&page, f)
+	}
+	if err != nil {
+		panic(err) // every page is shown in a test; the server answers, and logs no value
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if a.status != 0 {
+		w.WriteHeader(a.status)
+	}
+	w.Write(page.Bytes())
+}

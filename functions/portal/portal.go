@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"keypool/shared/access"
+	"keypool/shared/catalog"
+	"keypool/shared/problem"
+	"keypool/shared/web"
+)
+
+// portal holds the use cases that the pages call.
+type portal struct {
+	door      *access.Door
+	signIns   *access.SignIns
+	sessions  sessions
+	merchants merchants
+	now       func() time.Time
+}
+
+// sessions are the signed-in browsers of people.
+type sessions interface {
+	EndSession(ctx context.Context, of access.Whom, hash string) error
+}
+
+// merchants knows the settings of merchants, at most half a minute old.
+type merchants interface {
+	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
+}
+
+// screen is an address of the portal for who is signed in.
+type screen struct {
+	pattern string // "GET /portal/pools/{pool}": see web.Router
+	// does is the operation of the API that the address is the face of: it is for the roles that
+	// access.Needs gives that. Empty: for everybody who is signed in.
+	does  string
+	fresh bool // only within access.FreshFor of a sign-in
+	serve func(*visit) (answer, error)
+}
+
+// screens returns every screen.
+func (p *portal) screens() []screen {
+	return []screen{
+		{pattern: "GET /portal", serve: p.home},
+		{pattern: "POST /portal/sign-out", serve: p.signOut},
+		{pattern: "GET /portal/sign-in/again", serve: p.againForm},
+		{pattern: "POST /portal/sign-in/again", serve: p.again},
+	}
+}
+
+// serve returns the portal.
+func (p *portal) serve() http.Handler {
+	t := &web.Router{}
+	t.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, homePath, http.StatusSeeOther) })
+	t.HandleFunc("GET /robots.txt", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Write([]byte("User-agent: *\nDisallow: /\n"))
+	})
+	t.HandleFunc("GET "+assetsPath+"{name}", serveAsset)
+	p.addSignIn(t)
+	for _, s := range p.screens() {
+		t.HandleFunc(s.pattern, p.signedIn(s))
+	}
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		problem.New(http.StatusForbidden, "This came from another site, and nothing was done. Open the page itself, and press the button there.").Write(w, r)
+	}))
+	protected := guard.Handler(t)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		secure(w.Header())
+		protected.ServeHTTP(w, r)
+	})
+}
+
+// policy is what the portal's pages may load and do: see Content-Security-Policy.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; frame-src 'self'; worker-src 'self'; " +
+	"base-uri 'none'; object-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types keypool"
+
+// secure sets the headers of every answer.
+func secure(h http.Header) {
+	h.Set("Content-Security-Policy", policy)
+	h.Set("Strict-Transport-Security", "max-age=31536000")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "clipboard-write=(self), camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+	h.Set("X-Robots-Tag", "noindex")
+	h.Set("Cache-Control", "no-store")
+}
