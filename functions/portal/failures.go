@@ -7,6 +7,7 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/idempotency"
 	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/pool"
@@ -39,6 +40,9 @@ var failures = []struct {
 	{order.ErrNoLine, http.StatusNotFound, "Not found", "The order has no such line.", ""},
 	{pool.ErrUnknownKey, http.StatusNotFound, "Not found", "No pool here has such a key.", ""},
 	{errForm, http.StatusBadRequest, "Not understood", "The form could not be read, and nothing was changed.", "Go back, open the page again, and send it once more."},
+	{idempotency.ErrRunning, http.StatusConflict, "One moment", "This is being done at this moment: the button was pressed twice.", "Open the page again in a few seconds to see what became of it."},
+	{idempotency.ErrOther, http.StatusConflict, "Sent before", "This form was sent before, with other content, and nothing was changed now.", "Open the page again, and fill it in once more."},
+	{idempotency.ErrSecret, http.StatusConflict, "Shown once", "This was made before, and what it showed is shown once and kept nowhere.", "If you lack it, make another."},
 	{catalog.ErrConflict, http.StatusConflict, "Changed meanwhile", "Somebody else has changed this since you opened the page, and nothing of yours was lost or stored.", "Go back to see what you wrote, open the page again beside it, and repeat your change."},
 	{catalog.ErrMissing, http.StatusConflict, "Gone meanwhile", "This was deleted since you opened the page.", ""},
 	{retry.ErrThrottled, http.StatusServiceUnavailable, "One moment", busySays, busyNext},

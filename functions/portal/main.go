@@ -23,6 +23,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
+	"keypool/shared/idempotency"
 	"keypool/shared/web"
 )
 
@@ -40,6 +41,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		signIns:   &access.SignIns{Store: store, Counts: store, Now: time.Now},
 		sessions:  store,
 		merchants: catalog.NewCached(store, time.Now),
+		calls:     &idempotency.Guard{Store: store, Now: time.Now},
 		now:       time.Now,
 	}
 	return web.Server{Handler: p.serve(), LogAnswers: true}.Serve

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/rand"
 	"embed"
 	"html/template"
 	"net/http"
@@ -10,7 +11,6 @@ import (
 	"time"
 	_ "time/tzdata" // merchants' zones: a Lambda has none
 
-	"keypool/shared/access"
 	"keypool/shared/phrase"
 )
 
@@ -42,9 +42,11 @@ func pageOf(name string) (*template.Template, error) {
 // functions are what pages may call.
 var functions = template.FuncMap{
 	"asset":  assetPath,
+	"field":  newField,
 	"number": phrase.Number,
 	"count":  phrase.Count,
 	"dict":   dict,
+	"attr":   func(s string) template.HTMLAttr { return template.HTMLAttr(s) },
 }
 
 // dict makes a map of names and values, so that a part of a page can be given several things.
@@ -99,8 +101,21 @@ func nav(v *visit) []place {
 // May reports whether the visitor may do an operation.
 func (f frame) May(operation string) bool { return f.v != nil && f.v.may(operation) }
 
-// Roles lists the roles, for forms.
-func (frame) Roles() []access.Role { return access.Roles }
+// Once is the id of a form: however often its button is pressed, it is done once.
+func (frame) Once() template.HTML {
+	return template.HTML(`<input type="hidden" name="once" value="` + rand.Text() + `">`)
+}
+
+// More is the address of the next page of a list, "" if there is none: this page's with another
+// place to begin at.
+func (f frame) More(next string) string {
+	if next == "" {
+		return ""
+	}
+	query := f.v.URL.Query()
+	query.Set("after", next)
+	return f.v.URL.Path + "?" + query.Encode()
+}
 
 // Time shows a time in the merchant's zone.
 func (f frame) Time(at time.Time) template.HTML {

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/idempotency"
 	"keypool/shared/problem"
 	"keypool/shared/web"
 )
@@ -17,6 +19,7 @@ type portal struct {
 	signIns   *access.SignIns
 	sessions  sessions
 	merchants merchants
+	calls     *idempotency.Guard
 	now       func() time.Time
 }
 
@@ -42,12 +45,10 @@ type screen struct {
 
 // screens returns every screen.
 func (p *portal) screens() []screen {
-	return []screen{
-		{pattern: "GET /portal", serve: p.home},
-		{pattern: "POST /portal/sign-out", serve: p.signOut},
-		{pattern: "GET /portal/sign-in/again", serve: p.againForm},
-		{pattern: "POST /portal/sign-in/again", serve: p.again},
-	}
+	return slices.Concat(
+		p.sessionScreens(),
+		p.homeScreens(),
+	)
 }
 
 // serve returns the portal.

@@ -43,6 +43,14 @@ func (p *portal) addSignIn(t *web.Router) {
 	}
 }
 
+func (p *portal) sessionScreens() []screen {
+	return []screen{
+		{pattern: "POST /portal/sign-out", serve: p.signOut},
+		{pattern: "GET " + againPath, serve: p.againForm},
+		{pattern: "POST " + againPath, serve: p.again},
+	}
+}
+
 // signInData is what the pages of signing in show.
 type signInData struct {
 	Wrong string // what is wrong with what was typed

@@ -11,6 +11,7 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/idempotency"
 	"keypool/shared/web"
 )
 
@@ -38,6 +39,7 @@ type answer struct {
 	data   any    // of the page
 	band   *band  // above it
 	see    string // the address to go to, with GET, in place of a page
+	secret bool   // the page holds what is shown once, and kept nowhere
 
 	cookies func(http.ResponseWriter) // sets cookies; nil: none
 }
@@ -93,7 +95,7 @@ func (p *portal) signedIn(s screen) http.HandlerFunc {
 				v.form, err = readForm(r)
 			}
 			if err == nil {
-				a, err = s.serve(v)
+				a, err = p.once(v, s.serve)
 			}
 		}
 		if err != nil {
@@ -102,6 +104,33 @@ func (p *portal) signedIn(s screen) http.HandlerFunc {
 		}
 		p.write(w, r, v, a)
 	}
+}
+
+// once serves a form. One with an id of its own (see frame.Once) does what it does once, however
+// often its button is pressed: the second time leads to where the first one led.
+func (p *portal) once(v *visit, serve func(*visit) (answer, error)) (answer, error) {
+	id := v.form.Get("once")
+	if id == "" || len(id) > idempotency.MaxKey {
+		return serve(v)
+	}
+	caller := "portal#" + v.Merchant + "#" + v.Session.Person
+	call, done, err := p.calls.Begin(v.Context(), idempotency.NewCall(caller, id, v.Pattern, v.URL.Path, v.form.Encode()))
+	switch {
+	case err != nil:
+		return answer{}, err
+	case done:
+		return answer{see: call.Answer.Headers["Location"]}, nil
+	}
+	v.Request = v.WithContext(idempotency.With(v.Context(), call))
+	a, err := serve(v)
+	var made idempotency.Answer
+	if err == nil && (a.see != "" || a.secret) {
+		made = idempotency.Answer{Status: http.StatusOK, Headers: map[string]string{"Location": a.see}}
+	}
+	if failed := p.calls.End(v.Context(), call, made, a.secret); failed != nil {
+		slog.WarnContext(v.Context(), "form.not_kept", "route", v.Pattern, "error", failed)
+	}
+	return a, err
 }
 
 // visitor returns whom the session of a request lets in.

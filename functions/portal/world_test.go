@@ -17,6 +17,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/delivery"
 	"keypool/shared/dynamo"
+	"keypool/shared/idempotency"
 	"keypool/shared/mail"
 	"keypool/shared/notice"
 	"keypool/shared/outbox"
@@ -50,6 +51,7 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 		signIns:   &access.SignIns{Store: w.store, Counts: w.store, Now: w.now},
 		sessions:  w.store,
 		merchants: catalog.NewCached(w.store, w.now),
+		calls:     &idempotency.Guard{Store: w.store, Now: w.now},
 		now:       w.now,
 	}
 	w.serve = web.Server{Handler: w.portal.serve()}.Serve
