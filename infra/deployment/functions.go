@@ -306,8 +306,11 @@ var Functions = []Function{
 		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "SESSIONS_TABLE"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.PeoplePrefix}},
-			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.NoticePrefix}},
-			{Target: sessionsTable, Actions: "GetItem PutItem UpdateItem DeleteItem", Items: []string{dynamo.SignInPrefix, dynamo.SessionsPrefix, dynamo.LimitsPrefix}},
+			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.NoticePrefix}},
+			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.NoticePrefix, dynamo.IdempotencyPrefix}}, // of the latter: forms that are sent twice
+			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.IdempotencyPrefix}},
+			{Target: sessionsTable, Actions: "GetItem PutItem DeleteItem", Items: []string{dynamo.SignInPrefix, dynamo.SessionsPrefix}},
+			{Target: sessionsTable, Actions: "UpdateItem", Items: []string{dynamo.SessionsPrefix, dynamo.LimitsPrefix}},
 			{Target: tableKey, Actions: readAndWrite},
 		},
 		Routes: []Route{

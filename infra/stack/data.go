@@ -108,7 +108,8 @@ func newTable(scope constructs.Construct, id string, s deployment.Settings, key 
 		props.Stream = awsdynamodb.StreamViewType(schema.StreamSpecification.StreamViewType)
 	}
 	if id == "Sessions" {
-		props.PointInTimeRecoverySpecification = nil // nobody wants a session back
+		// Nobody wants a session back, or a deployment's next life to know those of its last one.
+		props.PointInTimeRecoverySpecification, props.DeletionProtection, props.RemovalPolicy = nil, jsii.Bool(false), awscdk.RemovalPolicy_DESTROY
 	}
 	if id == "Orders" || id == "Sessions" {
 		props.TimeToLiveAttribute = jsii.String(dynamo.ExpiresAttribute)

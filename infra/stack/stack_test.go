@@ -34,7 +34,7 @@ func TestSynth_secondIsIdentical(t *testing.T) {
 }
 
 func TestTables_areAsTheStoreMakesThem(t *testing.T) {
-	for i, id := range []string{"Catalog", "Keys", "Orders"} {
+	for i, id := range deployment.Tables {
 		want := dynamo.Schemas(dynamo.Tables{})[i]
 		r := templates().data.resources[id]
 		if got, want := tableSchema(r.Properties), schemaOf(want.AttributeDefinitions, want.KeySchema, want.GlobalSecondaryIndexes); !cmp.Equal(got, want) {
@@ -55,13 +55,16 @@ func TestTables_areAsTheStoreMakesThem(t *testing.T) {
 
 func TestTables_areKept(t *testing.T) {
 	tables := templates().data.ofType("AWS::DynamoDB::Table")
-	if len(tables) != 3 {
+	if len(tables) != 4 {
 		t.Errorf("%d tables", len(tables))
 	}
 	for id, r := range tables {
 		want := map[string]any{
 			"encrypted": map[string]any{"SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": "Key.Arn"},
 			"recovered": true, "protected": true, "policy": "RetainExceptOnCreate",
+		}
+		if id == "Sessions" { // nothing in it is worth keeping
+			want["recovered"], want["protected"], want["policy"] = nil, false, "Delete"
 		}
 		got := map[string]any{
 			"encrypted": r.Properties["SSESpecification"],
@@ -73,8 +76,10 @@ func TestTables_areKept(t *testing.T) {
 			t.Errorf("%s:\n%s", id, diff)
 		}
 	}
-	if got := at(tables["Orders"], "TimeToLiveSpecification", "AttributeName"); got != dynamo.ExpiresAttribute {
-		t.Errorf("orders are deleted by %v, not by %s", got, dynamo.ExpiresAttribute)
+	for _, id := range []string{"Orders", "Sessions"} {
+		if got := at(tables[id], "TimeToLiveSpecification", "AttributeName"); got != dynamo.ExpiresAttribute {
+			t.Errorf("items of %s are deleted by %v, not by %s", id, got, dynamo.ExpiresAttribute)
+		}
 	}
 	key := templates().data.resources["Key"]
 	if key.DeletionPolicy != "RetainExceptOnCreate" || key.Properties["EnableKeyRotation"] != true {
@@ -397,6 +402,11 @@ func TestAPI_isThrottledAndLogsNoPath(t *testing.T) {
 		"GET /v1/merchants/{merchant}/tokens":            limit(50, 100),
 		"POST /v1/merchants/{merchant}/tokens":           limit(50, 100),
 		"DELETE /v1/merchants/{merchant}/tokens/{token}": limit(50, 100),
+		"ANY /portal":                                    limit(50, 100),
+		"ANY /portal/{proxy+}":                           limit(50, 100),
+		"POST /portal/sign-in/{proxy+}":                  limit(10, 20),
+		"GET /":                                          limit(5, 10),
+		"GET /robots.txt":                                limit(5, 10),
 		"GET /openapi.json":                              limit(5, 10),
 		"GET /v1":                                        limit(5, 10),
 		"GET /operator/openapi.json":                     limit(5, 10),
@@ -493,7 +503,7 @@ func TestAlarms(t *testing.T) {
 // make up, make merchant and make destroy read these outputs.
 func TestOutputs(t *testing.T) {
 	a := templates()
-	want := []string{"CatalogTable", "KeysTable", "KmsKey", "OrdersTable", "ReportsBucket"}
+	want := []string{"CatalogTable", "KeysTable", "KmsKey", "OrdersTable", "ReportsBucket", "SessionsTable"}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(a.data.outputs))); diff != "" {
 		t.Error(diff)
 	}
