@@ -42,7 +42,7 @@ type api struct {
 	jobs       *inventory.Jobs
 	exports    *inventory.Exports
 	orders     orders
-	shops      shops
+	numbers    *search.Numbers
 	search     *search.Finder
 	refusals   refusals
 	changes    changes

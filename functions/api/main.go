@@ -96,7 +96,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		blocker: &inventory.Blocker{Merchants: store, Keys: store, Finder: finder, Now: time.Now},
 		jobs:    &inventory.Jobs{Store: store, Pools: store, Uploads: store, Merchants: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")), Now: time.Now},
 		exports: &inventory.Exports{Jobs: store, Files: reports, Now: time.Now},
-		orders:  store, search: &search.Finder{Merchants: merchants, Lines: store, Now: time.Now}, refusals: store,
+		orders:  store, numbers: &search.Numbers{Accounts: store}, search: &search.Finder{Merchants: merchants, Lines: store, Now: time.Now}, refusals: store,
 		changes: acts, eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: refill.Queue, Now: time.Now}, retention: &settings.Retentions{Store: store, Now: time.Now}, orderPages: &settings.OrderPages{Store: store, Now: time.Now},
 		byHand: &intake.ByHand{
 			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: refill.Queue, Notices: store, By: "api", Now: time.Now},

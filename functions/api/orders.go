@@ -1,17 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"net/http"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"golang.org/x/sync/errgroup"
 
-	"keypool/shared/catalog"
 	"keypool/shared/lifecycle"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -210,7 +206,6 @@ type cancelByQuery struct {
 
 // orders reads orders.
 type orders interface {
-	Accounts(ctx context.Context, merchant string) ([]catalog.Account, error)
 	// Lines returns the lines of an order, none if there is no such order.
 	Lines(ctx context.Context, orderID string) ([]order.Fulfillment, error)
 	// OrderHistory returns the events of each line of an order, oldest first.
@@ -262,15 +257,12 @@ func (a *api) listOrders(ctx context.Context, in *ListOrders) (*rest.Body[OrderL
 		From: in.From, Until: in.Until, Account: in.Account, Product: in.Product, State: order.State(in.State),
 	}, in.After, in.Limit)
 	out := OrderList{Items: []Order{}, Next: page.Next}
-	stands := map[string]int{} // where an order stands in the page
-	for _, line := range page.Lines {
-		n, there := stands[line.ID.OrderHalf()]
-		if !there {
-			n = len(out.Items)
-			stands[line.ID.OrderHalf()] = n
-			out.Items = append(out.Items, newOrder(line))
+	for _, lines := range page.Orders() {
+		of := newOrder(lines[0])
+		for _, line := range lines {
+			of.Lines = append(of.Lines, newLine(line))
 		}
-		out.Items[n].Lines = append(out.Items[n].Lines, newLine(line))
+		out.Items = append(out.Items, of)
 	}
 	return &rest.Body[OrderList]{Body: out}, err
 }
@@ -336,91 +328,13 @@ func (a *api) find(ctx context.Context, number string, which WhichOrder) (found 
 	})
 }
 
-// findEach returns what read makes of each order that has the number and any lines; they may
-// be of several shops, and of both sides, and are read side by side. Those of the shops that
-// there were when an order was last looked for are read beside the accounts, which say what
-// shops there are. Its error is order.ErrNoOrder if there is none.
+// findEach returns what read makes of each order that has the number: see search.Each.
 func findEach[T any](ctx context.Context, a *api, number string, which WhichOrder, read func(ctx context.Context, orderID string) (T, []order.Fulfillment, error)) ([]T, error) {
-	sides := []pool.Side{pool.Live, pool.Test}
+	is := search.Which{Account: which.Account}
 	if which.Test != "" {
-		sides = []pool.Side{pool.SideOf(which.Test == "true")}
+		is.Sides = []pool.Side{pool.SideOf(which.Test == "true")}
 	}
-	isOther := func(name string) bool { return which.Account != "" && which.Account != name }
-	type reading struct {
-		one   T
-		there bool
-	}
-	merchant, readings := caller(ctx), map[string]*reading{} // by the order's id
-	calls, calling := errgroup.WithContext(ctx)
-	calls.SetLimit(readAtOnce)
-	readAll := func(accounts []catalog.Account) (all []*reading) {
-		accounts = slices.DeleteFunc(slices.Clone(accounts), func(account catalog.Account) bool { return isOther(account.Name) })
-		for _, origin := range catalog.Origins(accounts) {
-			for _, side := range sides {
-				id := order.Identity{Merchant: merchant, Side: side, Origin: origin, Order: number}.OrderID()
-				r, begun := readings[id]
-				if !begun {
-					r = &reading{}
-					readings[id] = r
-					calls.Go(func() error {
-						one, lines, err := read(calling, id)
-						r.one = one
-						r.there = slices.ContainsFunc(lines, func(line order.Fulfillment) bool { return !isOther(line.Account) })
-						return err
-					})
-				}
-				all = append(all, r)
-			}
-		}
-		return all
-	}
-	readAll(a.shops.last(merchant))
-	accounts, err := a.orders.Accounts(ctx, merchant)
-	var all []*reading
-	if err == nil {
-		accounts = append(accounts, catalog.ByHand(merchant))
-		a.shops.keep(merchant, accounts)
-		all = readAll(accounts)
-	}
-	if err := cmp.Or(calls.Wait(), err); err != nil {
-		return nil, err
-	}
-	var found []T
-	for _, r := range all {
-		if r.there {
-			found = append(found, r.one)
-		}
-	}
-	if len(found) == 0 {
-		return nil, order.ErrNoOrder
-	}
-	return found, nil
-}
-
-// shops remembers the accounts that merchants had when one of their orders was last looked
-// for: their names and origins. It is safe for concurrent use.
-type shops struct {
-	mu sync.Mutex
-	of map[string][]catalog.Account // by merchant
-}
-
-func (s *shops) last(merchant string) []catalog.Account {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.of[merchant]
-}
-
-func (s *shops) keep(merchant string, accounts []catalog.Account) {
-	named := make([]catalog.Account, len(accounts))
-	for i, account := range accounts {
-		named[i] = catalog.Account{Name: account.Name, Origin: account.Origin}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.of == nil {
-		s.of = map[string][]catalog.Account{}
-	}
-	s.of[merchant] = named
+	return search.Each(ctx, a.numbers, caller(ctx), number, is, read)
 }
 
 // readAtOnce bounds the reads that one request makes side by side.
@@ -516,21 +430,22 @@ func newLine(f order.Fulfillment) Line {
 
 // mend says what the merchant can do for a line that needs it; "" if it needs nothing.
 func mend(f order.Fulfillment) string {
-	switch state := f.State(); {
-	case f.InDispute():
+	switch f.Mend() {
+	case order.MendDispute:
 		return "On hold, because the customer disputes the payment. When the platform says how the dispute ended, the line goes on (you won) or is given back (you lost). If that word will not come, POST /v1/orders/{order}/release with {\"disputes\": true} drops the dispute and releases the whole order: the customer gets the keys, although the money may still go back."
-	case f.LacksAddress() && f.ErasedAt.IsZero():
+	case order.MendAddress:
 		return "It has no mail address that keys could be sent to. It comes off hold when its platform reports the order with one."
-	case state == order.OnHold && !f.ErasedAt.IsZero():
+	case order.MendErased:
 		return "On hold for good: its customer was erased, and there is nobody to send anything to. POST /v1/orders/{order}/return gives it back."
-	case state == order.OnHold:
+	case order.MendHold:
 		return "On hold, see holds. POST /v1/orders/{order}/release lets it go on; to give it back, POST /v1/orders/{order}/return."
-	case state == order.Unconnected:
+	case order.MendConnect:
 		return "No pool feeds its product. Connect it: PUT /v1/products/{product} with product " + f.ConnectedBy() + " and its pool, or pools_by_currency; or set the code that all its orders get, PUT /v1/codes/{product}. The line gets its keys by itself then, in its place of the queue. To deliver nothing, POST /v1/orders/{order}/cancel."
-	case state == order.Waiting:
+	case order.MendStock:
 		return "The pool is short of keys. Upload some: the line gets them by itself, in its place of the queue."
-	case state == order.Fulfilled && f.Mail.ReachedNobody() && f.ErasedAt.IsZero():
+	case order.MendMail:
 		return "Its mail reached nobody. Correct the address: POST /v1/orders/{order}/resend with {\"email\": \"…\"}."
+	case order.MendNothing:
 	}
 	return ""
 }

@@ -127,6 +127,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		jobs:       &inventory.Jobs{Store: store, Pools: store, Uploads: store, Merchants: store, Queue: w.jobs, Now: w.now},
 		exports:    &inventory.Exports{Jobs: store, Files: fakeBucket{}, Now: w.now},
 		orders:     store,
+		numbers:    &search.Numbers{Accounts: store},
 		search:     &search.Finder{Merchants: merchants, Lines: store, Now: w.now},
 		refusals:   store,
 		changes:    acts, eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: w.fill, Now: w.now}, retention: &settings.Retentions{Store: store, Now: w.now}, orderPages: &settings.OrderPages{Store: store, Now: w.now},

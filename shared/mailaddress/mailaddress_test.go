@@ -86,3 +86,26 @@ func FuzzValid(f *testing.F) {
 		}
 	})
 }
+
+func TestMeant(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"ada@gmial.com":    "ada@gmail.com",
+		"ada@gmal.com":     "ada@gmail.com",
+		"ada@gmaill.com":   "ada@gmail.com",
+		"ada@gmail.con":    "ada@gmail.com",
+		"ada@Gnail.com":    "ada@gmail.com",
+		"a@b@hotmial.com":  "a@b@hotmail.com",
+		"ada@gmail.com":    "",
+		"ada@mail.com":     "", // a domain of its own, one letter from another
+		"ada@example.com":  "",
+		"ada@":             "",
+		"@gmial.com":       "",
+		"":                 "",
+		"ada@gmailcom.com": "",
+	} {
+		if got, _ := mailaddress.Meant(address); got != want {
+			t.Errorf("Meant(%q) = %q, want %q", address, got, want)
+		}
+	}
+}

@@ -65,6 +65,23 @@ type Page struct {
 	Next  string // where the next page starts; "" after the last one
 }
 
+// Orders returns the lines by their orders: each order once, where its first line stands, with
+// those of its lines that the page has.
+func (p Page) Orders() [][]order.Fulfillment {
+	var orders [][]order.Fulfillment
+	stands := map[string]int{}
+	for _, line := range p.Lines {
+		n, there := stands[line.ID.OrderHalf()]
+		if !there {
+			n = len(orders)
+			stands[line.ID.OrderHalf()] = n
+			orders = append(orders, nil)
+		}
+		orders[n] = append(orders[n], line)
+	}
+	return orders
+}
+
 // examined is how many lines a page looks at to find those that no index tells apart.
 const examined = 300
 
