@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"html/template"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,11 +17,24 @@ import (
 type form struct {
 	Values  url.Values
 	Wrong   map[string][]string // by field
+	Theirs  map[string]string   // by field: what somebody else has stored there meanwhile
 	Version int                 // 0: the setting is new
 }
 
 // Value returns what a field holds.
 func (f form) Value(name string) string { return f.Values.Get(name) }
+
+// Any reports whether one of the fields holds something, or is wrong, or was changed by somebody
+// else: what they stand in is open then.
+func (f form) Any(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		_, changed := f.Theirs[name]
+		return f.Value(name) != "" || f.Wrong[name] != nil || changed
+	})
+}
+
+// Form is the form itself, where a page's data is made of one.
+func (f form) Form() form { return f }
 
 // Has reports whether a field of several, such as check boxes, holds a value.
 func (f form) Has(name, value string) bool {
@@ -33,16 +48,13 @@ func (f form) Has(name, value string) bool {
 
 // WrongFields lists the fields that have something wrong, for the links on top of a form.
 func (f form) WrongFields() []string {
-	var names []string
-	for name := range f.Wrong {
-		names = append(names, name)
-	}
-	return names
+	return slices.Sorted(maps.Keys(f.Wrong))
 }
 
 // again returns the form as it was sent, with what a use case found wrong with it. The place of a
 // problem is the name of the field, or begins with it: "texts.de.body" belongs to a field "texts"
-// if there is none of that name. Not ok: the error is another one.
+// if there is none of that name, "aliases[1]" to a field "aliases". Not ok: the error is another
+// one.
 func again(sent url.Values, err error) (form, bool) {
 	var invalid *settings.InvalidError
 	if !errors.As(err, &invalid) {
@@ -52,12 +64,24 @@ func again(sent url.Values, err error) (form, bool) {
 	f.Version, _ = strconv.Atoi(sent.Get("version"))
 	for _, p := range invalid.Problems {
 		name := p.Path
-		for !sent.Has(name) && strings.Contains(name, ".") {
-			name = name[:strings.LastIndexByte(name, '.')]
+		for !sent.Has(name) && strings.ContainsAny(name, ".[") {
+			name = name[:strings.LastIndexAny(name, ".[")]
 		}
 		f.Wrong[name] = append(f.Wrong[name], p.Message)
 	}
 	return f, true
+}
+
+// besideTheirs returns the form as it was sent, with what somebody else has stored meanwhile
+// beside it: to send it again, from the version that is stored now, is a decision.
+func besideTheirs(sent url.Values, now form) form {
+	f := form{Values: sent, Theirs: map[string]string{}, Version: now.Version}
+	for name := range now.Values {
+		if mine, theirs := strings.Join(sent[name], ", "), strings.Join(now.Values[name], ", "); mine != theirs {
+			f.Theirs[name] = theirs
+		}
+	}
+	return f
 }
 
 // condition is that the setting is as it was when the form was shown.
@@ -74,6 +98,8 @@ type fieldView struct {
 	Name, Label, Help string
 	Value             string
 	Wrong             []string
+	Changed           bool              // by somebody else, while the form was open
+	Theirs            string            // what they stored
 	Attributes        template.HTMLAttr // written by a page's author
 	Form              form
 }
@@ -82,6 +108,7 @@ type fieldView struct {
 // inputmode="numeric"`.
 func newField(f form, name, label, help string, attributes ...template.HTMLAttr) fieldView {
 	v := fieldView{Name: name, Label: label, Help: help, Value: f.Value(name), Wrong: f.Wrong[name], Form: f}
+	v.Theirs, v.Changed = f.Theirs[name]
 	for _, a := range attributes {
 		v.Attributes += " " + a
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"keypool/shared/access"
 	"keypool/shared/boot"
@@ -24,6 +25,8 @@ import (
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
 	"keypool/shared/idempotency"
+	"keypool/shared/settings"
+	"keypool/shared/sqs"
 	"keypool/shared/web"
 )
 
@@ -36,6 +39,8 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Orders:   env.Required("KEYPOOL_ORDERS_TABLE"),
 		Sessions: env.Required("KEYPOOL_SESSIONS_TABLE"),
 	})
+	queues := awssqs.NewFromConfig(cfg)
+	refill := &settings.Refill{Products: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL"))}
 	p := &portal{
 		door:      &access.Door{Sessions: store, People: store, Now: time.Now},
 		signIns:   &access.SignIns{Store: store, Counts: store, Now: time.Now},
@@ -43,6 +48,10 @@ func wire(env *config.Env, cfg aws.Config) any {
 		merchants: catalog.NewCached(store, time.Now),
 		calls:     &idempotency.Guard{Store: store, Now: time.Now},
 		now:       time.Now,
+
+		goods: &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},
+		pools: &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Now: time.Now},
+		codes: &settings.Codes{Store: store, Refill: refill, Now: time.Now},
 	}
 	return web.Server{Handler: p.serve(), LogAnswers: true}.Serve
 }

@@ -82,6 +82,7 @@ type place struct {
 // do that, is not shown it.
 var places = []struct{ name, path, does string }{
 	{"Home", homePath, ""},
+	{"Products", productsPath, "list-products"},
 }
 
 const homePath = "/portal"

@@ -10,6 +10,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/idempotency"
 	"keypool/shared/problem"
+	"keypool/shared/settings"
 	"keypool/shared/web"
 )
 
@@ -20,6 +21,9 @@ type portal struct {
 	sessions  sessions
 	merchants merchants
 	calls     *idempotency.Guard
+	goods     *settings.Products
+	pools     *settings.Pools
+	codes     *settings.Codes
 	now       func() time.Time
 }
 
@@ -48,6 +52,7 @@ func (p *portal) screens() []screen {
 	return slices.Concat(
 		p.sessionScreens(),
 		p.homeScreens(),
+		p.productScreens(),
 	)
 }
 

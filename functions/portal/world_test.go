@@ -40,6 +40,8 @@ type world struct {
 	mu    sync.Mutex
 	clock time.Time
 	sent  []mail.Message
+
+	fills queue
 }
 
 func open(t *testing.T, options ...dynamotest.Option) *world {
@@ -54,6 +56,7 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 		calls:     &idempotency.Guard{Store: w.store, Now: w.now},
 		now:       w.now,
 	}
+	w.setUp()
 	w.serve = web.Server{Handler: w.portal.serve()}.Serve
 	w.merchant("acme", "Acme Games")
 	w.person("acme", "ada", "Ada Byron", "ada@acme.example", access.Owner)

@@ -88,6 +88,15 @@ func (s *Pools) List(ctx context.Context, merchant, after string, limit int) (li
 	return list, next, err
 }
 
+// Names returns the names of up to limit of a merchant's pools, in their order.
+func (s *Pools) Names(ctx context.Context, merchant string, limit int) (names []string, err error) {
+	pools, err := s.Store.Pools(ctx, merchant, "", limit)
+	for _, p := range pools {
+		names = append(names, p.Name)
+	}
+	return names, err
+}
+
 // counted returns how many of the pools one page counts.
 func counted(pools []catalog.Pool) int {
 	sum := 0

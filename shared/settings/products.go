@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"keypool/shared/access"
 	"keypool/shared/audit"
 	"keypool/shared/catalog"
@@ -48,6 +50,49 @@ type ProductRelations interface {
 // List returns a page of a merchant's products: see ProductStore.
 func (s *Products) List(ctx context.Context, merchant, after string, limit int) (products []catalog.Product, next string, err error) {
 	return s.Store.ProductPage(ctx, merchant, after, limit)
+}
+
+// ListedProduct is a product with what its settings come to: Whole has what it inherits.
+type ListedProduct struct {
+	catalog.Product
+	Whole catalog.Product
+	Texts []TextSource // in each of the merchant's languages
+}
+
+// ListWhole returns a page of a merchant's products as List does, each with what its settings
+// come to.
+func (s *Products) ListWhole(ctx context.Context, merchant, after string, limit int) (list []ListedProduct, next string, err error) {
+	var (
+		products []catalog.Product
+		m        catalog.Merchant
+		common   catalog.Texts
+		reading  errgroup.Group
+	)
+	reading.Go(func() (err error) { products, next, err = s.List(ctx, merchant, after, limit); return err })
+	reading.Go(func() (err error) { m, _, err = s.Related.Merchant(ctx, merchant); return err })
+	reading.Go(func() (err error) { common, err = s.Related.Texts(ctx, merchant); return err })
+	if err := reading.Wait(); err != nil {
+		return nil, "", err
+	}
+	originals := make([]catalog.Product, len(products))
+	for i, p := range products {
+		if p.Original != "" {
+			reading.Go(func() (err error) { originals[i], _, err = s.Store.Product(ctx, merchant, p.Original); return err })
+		}
+	}
+	if err := reading.Wait(); err != nil {
+		return nil, "", err
+	}
+	for i, p := range products {
+		list = append(list, ListedProduct{p, p.Inherit(originals[i]), sources(p, originals[i], m, common)})
+	}
+	return list, next, nil
+}
+
+// Waiting says how many paid lines wait for a product of these ids to get a pool, up to 1,000 for
+// each id and side.
+func (s *Products) Waiting(ctx context.Context, merchant string, ids ...string) (int, error) {
+	return s.Related.CountUnconnected(ctx, merchant, ids, countedWaiting)
 }
 
 // Get returns the product of an id, or of an alias. Its error is ErrNotFound if there is

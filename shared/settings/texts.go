@@ -14,6 +14,7 @@ import (
 	"keypool/shared/audit"
 	"keypool/shared/catalog"
 	"keypool/shared/mail"
+	"keypool/shared/mail/text"
 )
 
 // Texts changes and reads merchants' texts in the mails of all products.
@@ -150,17 +151,31 @@ func (s *Products) InForce(ctx context.Context, p catalog.Product) (is InForce, 
 	if err := reading.Wait(); err != nil {
 		return is, err
 	}
+	is.OrderPage = p.Inherit(original).HasOrderPage(pages)
+	is.Texts = sources(p, original, m, common)
+	return is, nil
+}
+
+// sources says where the text of a product's mails comes from, in each of the merchant's
+// languages.
+func sources(p, original catalog.Product, m catalog.Merchant, common catalog.Texts) (all []TextSource) {
 	whole := p.Inherit(original)
-	is.OrderPage = whole.HasOrderPage(pages)
 	for _, language := range m.Languages {
 		from := mail.SourceOf(whole, m, common.Texts, language)
 		source := TextSource{language, string(from.From), from.Language}
 		if from.From == mail.OfProduct && len(p.Texts) == 0 {
 			source.From = "original"
 		}
-		is.Texts = append(is.Texts, source)
+		all = append(all, source)
 	}
-	return is, nil
+	return all
+}
+
+// Foreign reports whether customers of the language get words that a merchant wrote in another
+// one.
+func (s TextSource) Foreign() bool {
+	_, suits := text.Match([]string{s.Text}, s.Language)
+	return s.From != string(mail.OfKeypool) && !suits
 }
 
 // planTexts plans a change of the merchant's texts. Products lean on them, before the change
