@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,14 @@ func (s *sandbox) raw(e events.APIGatewayV2HTTPRequest) []byte {
 	return raw
 }
 
+// screenCall is a call of a screen: its form, made anew for each run, and the kinds that its
+// answer may hold.
+type screenCall struct {
+	path string
+	form func() url.Values
+	may  []string
+}
+
 // Whatever goes wrong with a request, no secret stands in what the function answers or logs,
 // but for what the visitor asked for; and each right of the function is used.
 func TestSecrecy(t *testing.T) {
@@ -131,15 +140,13 @@ func TestSecrecy(t *testing.T) {
 	s.RefuseEachCall("to sign out", func() []byte {
 		return s.call("/portal/sign-out", url.Values{"once": {rand.Text()}}, map[string]string{sessionCookie: s.session(0)})
 	})
-	// Each screen, and what it does: {path, form, kinds that its answer may hold}. A form is
-	// made anew for each run. A session of an hour is noted as used, one of now is not.
-	for _, c := range []struct {
-		path string
-		form func() url.Values
-		may  []string
-	}{
-		{"/portal", nil, nil},
-	} {
+	// Each screen, and what it does. A session of an hour is noted as used, one of now is not.
+	for _, c := range slices.Concat(
+		[]screenCall{
+			{"/portal", nil, nil},
+		},
+		s.shopCalls(),
+	) {
 		s.RefuseEachCall(c.path, func() []byte {
 			var form url.Values
 			if c.form != nil {
