@@ -36,7 +36,7 @@ type Stock struct {
 	Sold7     int        `json:"sold_7_days" doc:"Keys that orders took in the last seven days by UTC, today among them. Keys that came back since count all the same. A key is counted once its mail has left."`
 	Sold30    int        `json:"sold_30_days" doc:"The same in the last 30 days."`
 	SoldByDay []SoldDay  `json:"sold_by_day,omitempty" nullable:"false" doc:"Days of the last 30 on which keys were sold, the first of them first. Not in lists of pools."`
-	RunsDry   *RunsDry   `json:"runs_dry,omitempty" doc:"When no key is left if it goes on selling as it did. Not there where none were sold in the last 30 days, or they last for years. What is uploaded meanwhile is not foreseen."`
+	RunsDry   *RunsDry   `json:"runs_dry,omitempty" doc:"When no key is left if it goes on selling as it did. Not there where none were sold in the last 30 days, or the first of them less than three days ago, or they last for years. What is uploaded meanwhile is not foreseen."`
 	AsOf      *time.Time `json:"as_of,omitempty" doc:"When available was last counted key by key. Not there for a pool of more than 1,000 keys that never was: keys are counted once a day, when none are sold for some minutes."`
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"keypool/shared/access"
@@ -25,6 +26,8 @@ import (
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
 	"keypool/shared/idempotency"
+	"keypool/shared/inventory"
+	"keypool/shared/s3"
 	"keypool/shared/settings"
 	"keypool/shared/sqs"
 	"keypool/shared/web"
@@ -39,8 +42,10 @@ func wire(env *config.Env, cfg aws.Config) any {
 		Orders:   env.Required("KEYPOOL_ORDERS_TABLE"),
 		Sessions: env.Required("KEYPOOL_SESSIONS_TABLE"),
 	})
-	queues := awssqs.NewFromConfig(cfg)
+	queues, buckets := awssqs.NewFromConfig(cfg), awss3.NewFromConfig(cfg)
+	ranges := sqs.Open(queues, env.Required("KEYPOOL_RANGES_QUEUE_URL"))
 	refill := &settings.Refill{Products: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL"))}
+	files, reports := s3.OpenUploads(buckets, env.Required("KEYPOOL_UPLOADS_BUCKET")), s3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET"))
 	p := &portal{
 		door:      &access.Door{Sessions: store, People: store, Now: time.Now},
 		signIns:   &access.SignIns{Store: store, Counts: store, Now: time.Now},
@@ -50,8 +55,14 @@ func wire(env *config.Env, cfg aws.Config) any {
 		now:       time.Now,
 
 		goods: &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},
-		pools: &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Now: time.Now},
 		codes: &settings.Codes{Store: store, Refill: refill, Now: time.Now},
+		stock: stock{
+			pools:        &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: ranges, Now: time.Now},
+			productPages: store,
+			uploads:      &settings.Uploads{Store: store, Files: files, Reports: reports, Ranges: ranges, Loaded: store, Answers: store, Now: time.Now},
+			keys:         &settings.Keys{Pools: store, Files: files},
+			jobs:         &inventory.Jobs{Store: store, Pools: store, Uploads: store, Merchants: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")), Now: time.Now},
+		},
 	}
 	return web.Server{Handler: p.serve(), LogAnswers: true}.Serve
 }

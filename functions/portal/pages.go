@@ -83,6 +83,7 @@ type place struct {
 var places = []struct{ name, path, does string }{
 	{"Home", homePath, ""},
 	{"Products", productsPath, "list-products"},
+	{"Pools", poolsPath, "list-pools"},
 }
 
 const homePath = "/portal"

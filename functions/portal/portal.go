@@ -22,9 +22,9 @@ type portal struct {
 	merchants merchants
 	calls     *idempotency.Guard
 	goods     *settings.Products
-	pools     *settings.Pools
 	codes     *settings.Codes
 	now       func() time.Time
+	stock
 }
 
 // sessions are the signed-in browsers of people.
@@ -53,6 +53,9 @@ func (p *portal) screens() []screen {
 		p.sessionScreens(),
 		p.homeScreens(),
 		p.productScreens(),
+		p.poolScreens(),
+		p.addKeyScreens(),
+		p.uploadScreens(),
 	)
 }
 

@@ -12,7 +12,6 @@ import (
 func (w *world) setUp() {
 	refill := &settings.Refill{Products: w.store, Queue: &w.fills}
 	w.portal.goods = &settings.Products{Store: w.store, Related: w.store, Refill: refill, Now: w.now}
-	w.portal.pools = &settings.Pools{Store: w.store, Uses: w.store, Stock: w.store, Refill: refill, Uploads: w.store, Ranges: &queue{}, Now: w.now}
 	w.portal.codes = &settings.Codes{Store: w.store, Refill: refill, Now: w.now}
 }
 

@@ -42,6 +42,8 @@ type world struct {
 	sent  []mail.Message
 
 	fills queue
+	files *fakeFiles
+	queue *fakeQueue
 }
 
 func open(t *testing.T, options ...dynamotest.Option) *world {
@@ -55,6 +57,7 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 		merchants: catalog.NewCached(w.store, w.now),
 		calls:     &idempotency.Guard{Store: w.store, Now: w.now},
 		now:       w.now,
+		stock:     w.stock(),
 	}
 	w.setUp()
 	w.serve = web.Server{Handler: w.portal.serve()}.Serve

@@ -303,12 +303,12 @@ var Functions = []Function{
 		Description: "Where a merchant's people set up, watch and mend",
 		Memory:      512,
 		Timeout:     28 * time.Second,
-		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "SESSIONS_TABLE", "FILL_QUEUE_URL"},
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "SESSIONS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "JOBS_QUEUE_URL"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.PeoplePrefix, dynamo.SettingsPrefix}},
 			// What a shop sets up.
 			{Target: catalogTable, Actions: "Query DeleteItem", Items: []string{dynamo.SettingsPrefix}},
-			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.AuditPrefix}},
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.AuditPrefix, dynamo.JobsPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem ConditionCheckItem"}, // codes of products
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.NoticePrefix}},
@@ -316,9 +316,21 @@ var Functions = []Function{
 			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.IdempotencyPrefix}},
 			{Target: sessionsTable, Actions: "GetItem PutItem DeleteItem", Items: []string{dynamo.SignInPrefix, dynamo.SessionsPrefix}},
 			{Target: sessionsTable, Actions: "UpdateItem", Items: []string{dynamo.SessionsPrefix, dynamo.LimitsPrefix}},
-			{Target: tableKey, Actions: readAndWrite},
+			// Pools, key files and keys, as the API.
+			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix}},
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix, dynamo.CountsPrefix}}, // of counts: the shards of a pool that is deleted
+			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.CountsPrefix}},
+			{Target: keysAvailable, Actions: "Query", CountOnly: true},
+			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.QueuePrefix}},
+			{Target: uploadedFiles, Actions: "PutObject GetObject"},
+			{Target: reportFiles, Actions: "GetObject"},
+			{Target: bucketKey, Actions: "Decrypt GenerateDataKey"},
+			{Target: rangesQueue, Actions: "SendMessage"},
+			{Target: jobsQueue, Actions: "SendMessage"},
 			{Target: fillQueue, Actions: "SendMessage"},
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
+			{Target: tableKey, Actions: readAndWrite},
 		},
 		Routes: []Route{
 			{Method: "GET", Path: "/", Throttle: documentThrottle},

@@ -117,7 +117,7 @@ func TestRights_auditTrailIsOnlyAddedTo(t *testing.T) {
 		}
 	}
 	slices.Sort(writers)
-	if diff := cmp.Diff([]string{"Api", "Deliver", "Job", "Operator"}, writers); diff != "" {
+	if diff := cmp.Diff([]string{"Api", "Deliver", "Job", "Operator", "Portal"}, writers); diff != "" {
 		t.Errorf("other functions add entries:\n%s", diff)
 	}
 }
@@ -227,7 +227,7 @@ func TestRights_unsoldKeysAreReadByWhatSellsThem(t *testing.T) {
 	}
 	want := map[string]string{
 		"Webhook": "dynamodb:Query", "Catchup": "dynamodb:Query", "Fill": "dynamodb:Query",
-		"Stock": "dynamodb:Query COUNT", "Api": "dynamodb:Query", "Job": "dynamodb:Query",
+		"Stock": "dynamodb:Query COUNT", "Portal": "dynamodb:Query COUNT", "Api": "dynamodb:Query", "Job": "dynamodb:Query",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

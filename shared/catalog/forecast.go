@@ -1,6 +1,10 @@
 package catalog
 
-import "time"
+import (
+	"time"
+
+	"keypool/shared/phrase"
+)
 
 // Sales is how many keys lines took from a pool side, by day: 2006-01-02 in UTC. Keys that
 // are given back later were sold all the same. It is counted as keys are counted as taken.
@@ -33,8 +37,12 @@ func Day(at time.Time, later int) string {
 	return at.UTC().AddDate(0, 0, later).Format(time.DateOnly)
 }
 
+// fewestDays is how many days there must be since the first sale for a forecast.
+const fewestDays = 3
+
 // rate returns the keys that were sold a day in the days before today, up to so many. Days
-// before the first sale do not count: a pool that is new has no long past.
+// before the first sale do not count: a pool that is new has no long past. It is 0 where that
+// past is too short to go by.
 func (s Sales) rate(days int, now time.Time) float64 {
 	keys, first := 0, 0
 	for i := 1; i < SoldDays; i++ {
@@ -46,7 +54,7 @@ func (s Sales) rate(days int, now time.Time) float64 {
 			keys += n
 		}
 	}
-	if first == 0 {
+	if first < fewestDays {
 		return 0
 	}
 	return float64(keys) / float64(min(days, first))
@@ -60,7 +68,7 @@ type RunsDry struct{ From, To time.Time }
 const longestForecast = 5 * 365
 
 // RunsDry returns when the side has no key left. It returns false if it sold none in the
-// last days, or would last for years.
+// last days, or the first of them less than three days ago, or would last for years.
 func (s Stock) RunsDry(now time.Time) (RunsDry, bool) {
 	week, month := s.Sold.rate(7, now), s.Sold.rate(SoldDays-1, now)
 	if month == 0 {
@@ -77,4 +85,28 @@ func (s Stock) RunsDry(now time.Time) (RunsDry, bool) {
 	from, near := ahead(max(week, month))
 	to, _ := ahead(min(week, month))
 	return RunsDry{from, to}, near
+}
+
+// Words says when that is, in days, weeks or months from now: "in 2 to 4 days".
+func (r RunsDry) Words(now time.Time) string {
+	today := now.UTC().Truncate(24 * time.Hour)
+	from, to := int(r.From.Sub(today).Hours()/24), int(r.To.Sub(today).Hours()/24)
+	if to < 1 {
+		return "today"
+	}
+	unit, size := "day", 1
+	switch {
+	case to > 120:
+		unit, size = "month", 30
+	case to > 20:
+		unit, size = "week", 7
+	}
+	low, high := (from+size/2)/size, (to+size/2)/size
+	switch {
+	case low >= high:
+		return "in about " + phrase.Count(high, unit)
+	case low == 0:
+		return "within " + phrase.Count(high, unit)
+	}
+	return "in " + phrase.Number(low) + " to " + phrase.Count(high, unit)
 }

@@ -34,8 +34,9 @@ func TestRunsDry(t *testing.T) {
 		"faster this week":                {140, sold(8, 29, 70, 3), 14, 52},
 		"slower this week":                {140, sold(140, 14, 7, 3), 13, 140},
 		"nothing this week":               {100, sold(100, 20), 20, 20},
-		"new since the day before":        {100, sold(20, 2), 10, 10},
-		"none is left":                    {0, sold(20, 2), 0, 0},
+		"too new to say":                  {100, sold(20, 2), -1, -1},
+		"new since three days":            {100, sold(30, 3), 10, 10},
+		"none is left":                    {0, sold(20, 3), 0, 0},
 		"it lasts for years":              {100_000, sold(1, 29), -1, -1},
 		"the slower rate lasts for years": {20_000, sold(1_000, 29, 7, 3), 575, 5 * 365},
 		"counted back below nothing":      {100, sold(-5, 1), -1, -1},
@@ -51,6 +52,27 @@ func TestRunsDry(t *testing.T) {
 		today := time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)
 		if diff := cmp.Diff(catalog.RunsDry{From: today.AddDate(0, 0, c.from), To: today.AddDate(0, 0, c.to)}, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+}
+
+func TestRunsDry_words(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 27, 23, 59, 0, 0, time.UTC)
+	for want, days := range map[string][2]int{
+		"today":              {0, 0},
+		"within 1 day":       {0, 1},
+		"in about 1 day":     {1, 1},
+		"in 2 to 4 days":     {2, 4},
+		"in 1 to 4 weeks":    {10, 30},
+		"within 3 weeks":     {3, 21},
+		"in about 6 weeks":   {42, 44},
+		"in 2 to 8 months":   {60, 240},
+		"in about 61 months": {1820, 1825},
+	} {
+		at := func(n int) time.Time { return time.Date(2026, 11, 27+n, 0, 0, 0, 0, time.UTC) }
+		if got := (catalog.RunsDry{From: at(days[0]), To: at(days[1])}).Words(now); got != want {
+			t.Errorf("%v days: %q, want %q", days, got, want)
 		}
 	}
 }

@@ -765,22 +765,6 @@ func TestNotices_everyKindHasWords(t *testing.T) {
 	}
 }
 
-func TestUploads_everyOutcomeHasWords(t *testing.T) {
-	for _, outcome := range upload.Outcomes {
-		if outcomes[outcome] == "" && outcome != upload.Accepted {
-			t.Errorf("no words for a line that is %s", outcome)
-		}
-	}
-}
-
-func TestUploads_everyTraitHasWords(t *testing.T) {
-	for _, trait := range upload.Traits {
-		if traits[trait] == "" {
-			t.Errorf("no words for a file with %s", trait)
-		}
-	}
-}
-
 func TestTimes(t *testing.T) {
 	for _, c := range []struct {
 		amount string

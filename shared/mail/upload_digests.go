@@ -158,7 +158,7 @@ func (w noticeWriter) outcome(u upload.Upload) string {
 	}
 	for _, f := range slices.Concat(u.Seen.Asked, u.Seen.Warned) {
 		if u.State == upload.NeedsConfirmation || !u.Seen.Has(f.Trait) {
-			parts = append(parts, first(traits[f.Trait], string(f.Trait)))
+			parts = append(parts, f.Trait.Words())
 		}
 	}
 	return strings.Join(parts, "; ")

@@ -136,23 +136,9 @@ func (w noticeWriter) findings(all []upload.Finding) (lines []string) {
 		if f.Lines > 1 {
 			where = fmt.Sprintf("%s, the first is line %s", phrase.Count(f.Lines, "line"), phrase.Number(f.First))
 		}
-		lines = append(lines, fmt.Sprintf("%s (%s).", phrase.Capital(first(traits[f.Trait], string(f.Trait))), where))
+		lines = append(lines, fmt.Sprintf("%s (%s).", phrase.Capital(f.Trait.Words()), where))
 	}
 	return lines
-}
-
-// traits are the words for what was seen in a file.
-var traits = map[upload.Trait]string{
-	upload.JSON:          "it is JSON",
-	upload.HTML:          "it is HTML or XML",
-	upload.Heading:       "there is a heading",
-	upload.Comments:      "there are comments or rulers",
-	upload.Numbers:       "numbers or bullets stand in front of the lines",
-	upload.Quotes:        "the lines stand in quotes",
-	upload.Separators:    "there is a comma, a semicolon or a bar in each line",
-	upload.SomeQuotes:    "some lines stand in quotes, others do not",
-	upload.Typography:    "there are dashes or quotes as word processors make them, where a customer types others",
-	upload.NoBreakSpaces: "there are no-break spaces inside lines",
 }
 
 // held tells what a file looks like that waits for its merchant's answer, and the ways on.
@@ -385,39 +371,15 @@ func (w noticeWriter) uploadFacts() []details {
 		pairs = append(pairs, "Lines read", phrase.Number(u.Lines), "Keys added", phrase.Number(u.Counts[upload.Accepted]))
 		for _, outcome := range upload.Outcomes {
 			if n := u.Counts[outcome]; n > 0 && outcome != upload.Accepted {
-				pairs = append(pairs, phrase.Capital(outcomes[outcome]), phrase.Number(n))
+				pairs = append(pairs, phrase.Capital(outcome.Words()), phrase.Number(n))
 			}
 		}
 	}
 	return w.facts(append(pairs, "Upload", u.ID)...)
 }
 
-// outcomes are the words for the outcomes of rejected lines.
-var outcomes = map[upload.Outcome]string{
-	upload.SameFile:           "twice in this file",
-	upload.ThisPool:           "already in this pool",
-	upload.AnotherPool:        "already in another pool",
-	upload.OtherSide:          "already on the other side, live or test",
-	upload.Sold:               "already sold",
-	upload.Withdrawn:          "withdrawn from sale",
-	upload.SharedCode:         "the code of a product",
-	upload.Blocked:            "blocked: leaked, or sold elsewhere",
-	upload.TooLong:            "longer than 2,048 bytes",
-	upload.Tab:                "with a tab in it",
-	upload.ControlCharacter:   "with a control character in it",
-	upload.InvisibleCharacter: "with an invisible character in it",
-	upload.InvalidText:        "not valid text",
-	upload.UnpairedQuotes:     "with quotes that do not pair",
-	upload.NoKey:              "without a key",
-	upload.OtherColumns:       "with more or fewer columns than the first",
-	upload.EndlessRow:         "with a quote that is never closed, so that nothing after it was read",
-	upload.NotStorable:        "refused by the store",
-	upload.SkippedHeading:     "the heading, passed over",
-	upload.SkippedComment:     "comments, passed over",
-}
-
 func (w noticeWriter) reason(line upload.RejectedLine) string {
-	reason := first(outcomes[line.Reason], string(line.Reason))
+	reason := line.Reason.Words()
 	if line.Reason == upload.Sold && !line.SoldAt.IsZero() {
 		reason += " on " + w.day(line.SoldAt)
 	}

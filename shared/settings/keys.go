@@ -34,6 +34,8 @@ const (
 	// MaxTexts is how many keys one call may bring, or block.
 	MaxTexts  = 1000
 	addedFile = "sent-by-api.as-is.txt" // by its name, every line is a key
+
+	pastedFile = "pasted.txt"
 )
 
 // CheckKeys returns the mistakes in the texts of keys of one call: those that would not be one
@@ -82,7 +84,34 @@ func (s *Keys) Add(ctx context.Context, to pool.ID, texts []string) (uploadID st
 	for _, text := range texts {
 		content = append(append(content, pool.TrimKey(text)...), '\n')
 	}
-	place := upload.Place{Merchant: to.Merchant, Pool: to.Pool, Side: to.Side, File: addedFile, Ticket: idempotency.Name(ctx)}
+	return s.store(ctx, to, addedFile, content)
+}
+
+// MaxPasted is how many bytes a text may have that is pasted.
+const MaxPasted = 256 << 10
+
+// AddPasted stores a text that somebody pasted as a file for a pool side, and returns the id of
+// its upload: it is read as any file is. Its errors are those of Add.
+func (s *Keys) AddPasted(ctx context.Context, to pool.ID, text string) (uploadID string, err error) {
+	switch {
+	case strings.TrimSpace(text) == "":
+		return "", invalid(Problem{Path: "text", Message: "paste at least one key"})
+	case len(text) > MaxPasted:
+		return "", invalid(Problem{Path: "text", Message: "this is too much to be pasted: choose it as a file"})
+	}
+	_, ok, err := s.Pools.Pool(ctx, to.Merchant, to.Pool)
+	if err != nil {
+		return "", err
+	}
+	if !ok {
+		return "", ErrNotFound
+	}
+	return s.store(ctx, to, pastedFile, []byte(text))
+}
+
+// store stores a file that is there once for each call.
+func (s *Keys) store(ctx context.Context, to pool.ID, file string, content []byte) (uploadID string, err error) {
+	place := upload.Place{Merchant: to.Merchant, Pool: to.Pool, Side: to.Side, File: file, Ticket: idempotency.Name(ctx)}
 	sum := sha256.Sum256(content)
 	own := hex.EncodeToString(sum[:])
 	object, stat, there, err := s.Files.PutNew(ctx, place.Name(), content, own)

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"keypool/infra/proof/lambdatest"
+	"keypool/shared/catalog"
+	"keypool/shared/pool"
+	"keypool/shared/upload"
+)
+
+// stockCalls are the calls of pools, key files and keys.
+func (s *sandbox) stockCalls() []screenCall {
+	brief := func() url.Values {
+		err := s.Store.PutPool(s.Context(), catalog.Pool{Merchant: lambdatest.Merchant, Name: "brief", Shards: 1})
+		if err != nil && !errors.Is(err, catalog.ErrConflict) {
+			s.Fatal(err)
+		}
+		return s.poolForm("brief", true)
+	}
+	return []screenCall{
+		{"/portal/pools", nil, []string{setting}},
+		{"/portal/pools/elden", nil, []string{setting}},
+		{"/portal/pools/elden/settings", func() url.Values { return s.poolForm("elden", true) }, []string{setting}},
+		{"/portal/pools/-/new", func() url.Values { return s.poolForm(strings.ToLower(rand.Text()), false) }, []string{setting}},
+		{"/portal/pools/elden/delete", func() url.Values { return s.poolForm("elden", true) }, nil}, // it is in use
+		{"/portal/pools/brief/delete", brief, nil},
+		{"/portal/pools/elden/paste", func() url.Values { return url.Values{"text": {strings.Join(s.Keys(2), "\n")}} }, nil},
+		{"/portal/uploads", nil, nil},
+		{"/portal/uploads/" + s.upload(upload.Finished), nil, nil},
+		{"/portal/uploads/" + s.upload(upload.Loading), nil, nil},
+		{"/portal/uploads/" + s.upload(upload.NeedsConfirmation) + "/load", func() url.Values { return url.Values{"skip_heading": {"yes"}} }, nil},
+		{"/portal/uploads/" + s.upload(upload.Finished) + "/withdraw", func() url.Values { return url.Values{} }, nil},
+	}
+}
+
+// poolForm is the form of a pool as it stands.
+func (s *sandbox) poolForm(name string, known bool) url.Values {
+	s.Helper()
+	form := url.Values{"name": {name}, "title": {s.Canaries.New(setting)}, "low_stock": {"3"}, "reminder_hours": {"24"}}
+	if known {
+		is, _, err := s.Store.Pool(s.Context(), lambdatest.Merchant, name)
+		if err != nil {
+			s.Fatal(err)
+		}
+		form.Set("version", strconv.Itoa(is.Version))
+	}
+	return form
+}
+
+// upload plants a key file, and returns its id.
+func (s *sandbox) upload(state upload.State) string {
+	s.Helper()
+	u := upload.Upload{
+		Merchant: lambdatest.Merchant, ID: "20261123T092955-" + strings.ToLower(rand.Text()[:16]), File: "keys.txt", Pool: lambdatest.Pool, Side: pool.Live,
+		State: state, Ranges: 1, ReceivedAt: time.Now(),
+	}
+	if state == upload.NeedsConfirmation {
+		u.Seen.Asked = []upload.Finding{{Trait: upload.Heading, Lines: 1, First: 1}}
+	}
+	if ok, err := s.Store.MoveUpload(s.Context(), "", u, nil); !ok || err != nil {
+		s.Fatal(ok, err)
+	}
+	return u.ID
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"keypool/shared/inventory"
+	"keypool/shared/settings"
+	"keypool/shared/upload"
+)
+
+// stock are the use cases of pools and keys. The fakes stand for the buckets and the queues.
+func (w *world) stock() stock {
+	w.files, w.queue = &fakeFiles{now: w.now}, &fakeQueue{}
+	refill := &settings.Refill{Products: w.store, Queue: w.queue}
+	return stock{
+		pools:        &settings.Pools{Store: w.store, Uses: w.store, Stock: w.store, Refill: refill, Uploads: w.store, Ranges: w.queue, Now: w.now},
+		productPages: w.store,
+		uploads:      &settings.Uploads{Store: w.store, Files: w.files, Reports: w.files, Ranges: w.queue, Loaded: w.store, Answers: w.store, Now: w.now},
+		keys:         &settings.Keys{Pools: w.store, Files: w.files},
+		jobs:         &inventory.Jobs{Store: w.store, Pools: w.store, Uploads: w.store, Merchants: w.store, Queue: w.queue, Now: w.now},
+	}
+}
+
+// fakeFiles is the bucket of key files and that of reports.
+type fakeFiles struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	files   map[string]string
+	digests map[string]string
+}
+
+func (f *fakeFiles) PutNew(_ context.Context, name string, content []byte, digest string) (upload.Object, upload.Stat, string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.files == nil {
+		f.files, f.digests = map[string]string{}, map[string]string{}
+	}
+	if _, there := f.files[name]; !there {
+		f.files[name], f.digests[name] = string(content), digest
+	}
+	return upload.Object{Bucket: "uploads", Name: name, Version: "1"}, upload.Stat{LastModified: f.now()}, f.digests[name], nil
+}
+
+func (f *fakeFiles) PresignUpload(context.Context, string, int64, time.Duration) (string, map[string]string, error) {
+	return "", nil, fmt.Errorf("the portal signs forms")
+}
+
+func (f *fakeFiles) PresignReport(_ context.Context, name string, _ time.Duration) (string, error) {
+	return "https://reports.example/" + name, nil
+}
+
+// fakeQueue counts messages.
+type fakeQueue struct {
+	mu   sync.Mutex
+	sent []any
+}
+
+func (q *fakeQueue) Send(_ context.Context, message any, _ time.Duration) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.sent = append(q.sent, message)
+	return nil
+}
