@@ -20,6 +20,18 @@ const (
 // Roles lists every role.
 var Roles = []Role{Owner, Manager, Support, Stock, Read}
 
+// roleMeans says what a person of each role may do.
+var roleMeans = map[Role]string{
+	Owner:   "everything",
+	Manager: "all but people, secrets and tokens",
+	Support: "find orders, send their mails again, put them on hold",
+	Stock:   "bring keys, and see what became of the files",
+	Read:    "look at settings and orders",
+}
+
+// Meaning says what a person of the role may do, as pages, documents and mails tell it.
+func (r Role) Meaning() string { return roleMeans[r] }
+
 // RoleNames returns the names of roles.
 func RoleNames(roles []Role) []string {
 	names := make([]string, len(roles))

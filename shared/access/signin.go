@@ -87,9 +87,12 @@ func NewCode() string {
 	return strings.Repeat("0", CodeDigits-len(digits)) + digits
 }
 
+// PortalPath is the path of the Merchant Portal below the deployment's address.
+const PortalPath = "/portal"
+
 // SignInPath is the path of the links of sign-in mails below the deployment's address; the link
 // follows.
-const SignInPath = "/portal/sign-in/"
+const SignInPath = PortalPath + "/sign-in/"
 
 // FormatCode returns a code as people read it: "123 4567".
 func FormatCode(code string) string { return code[:3] + " " + code[3:] }

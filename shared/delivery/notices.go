@@ -104,6 +104,9 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 			return mail.Message{}, false, err
 		}
 	}
+	if n.Kind == notice.Invitation || n.Kind == notice.LostInvitation || n.Kind == notice.OperatorHelp {
+		n.Facts.Link = k.PublicURL + access.PortalPath
+	}
 	if n.Kind == notice.ExpiringToken {
 		usedAt, ok, err := k.tokenUse(ctx, n)
 		if err != nil || !ok {
@@ -257,6 +260,14 @@ func (k noticeKind) apply(n notice.Notice, e order.History) change[notice.Notice
 	default:
 		return c
 	}
+	if n.Kind == notice.Invitation {
+		about := notice.Facts{Address: n.To, Changed: n.Facts.Changed, Count: 1}
+		if e.Event == order.MailComplained {
+			about.Cause = notice.CauseUnwanted
+		}
+		c.tell = new(notice.New(n.Merchant, notice.LostInvitation, n.ID, about, k.Now()))
+		return c
+	}
 	if n.ToFurther() {
 		about := notice.Facts{Pool: n.Facts.Pool, Side: n.Facts.Side, Address: n.To, Cause: string(e.Event)}
 		if e.Event == order.MailComplained {
@@ -268,8 +279,8 @@ func (k noticeKind) apply(n notice.Notice, e order.History) change[notice.Notice
 	if n.Kind == notice.SignIn {
 		return c // whoever typed an address that takes no mail sees that none comes
 	}
-	if n.Kind == notice.ChangedAddress && n.Facts.Address != "" || n.Kind == notice.KeysElsewhere {
-		return c // to an address that the merchant, or a customer, has left, and that may be gone
+	if n.Kind == notice.ChangedAddress && n.Facts.Address != "" || n.Kind == notice.KeysElsewhere || n.Kind == notice.OperatorHelp && n.To != "" {
+		return c // to an address that the merchant, a customer or an owner has left, and that may be gone
 	}
 	if n.Merchant == "" {
 		c.then = func(ctx context.Context, _ bool) {

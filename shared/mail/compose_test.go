@@ -688,12 +688,27 @@ func TestNoticeMail_golden(t *testing.T) {
 		"sign_in": {notice.SignIn, "", notice.Facts{
 			Link: "https://keypool.example/portal/sign-in/9kq3m2vXo0LJ3r8kqf1N2b7c4dP5QmT6wYvU9sA8eRt", Code: "123 4567", Browser: "Firefox on Windows", Started: noon,
 		}, nil},
+		"invitation": {notice.Invitation, "nova", notice.Facts{Link: "https://keypool.example/portal", Count: 1, Changed: []notice.Changed{
+			{Name: "Grace Hopper", ID: "grace-hopper", Parts: []string{"role stock"}, By: "Ada Byron (ada)", At: noon},
+		}}, nil},
+		"lost_invitation": {notice.LostInvitation, "nova", notice.Facts{Link: "https://keypool.example/portal", Address: "grace@nova.example", Count: 1, Changed: []notice.Changed{
+			{Name: "Grace Hopper", ID: "grace-hopper", Parts: []string{"role stock"}, By: "Ada Byron (ada)", At: noon},
+		}}, nil},
+		"lost_invitation_unwanted": {notice.LostInvitation, "nova", notice.Facts{Link: "https://keypool.example/portal", Address: "grace@nova.example", Cause: notice.CauseUnwanted, Count: 1, Changed: []notice.Changed{
+			{Name: "Grace Hopper", ID: "grace-hopper", Parts: []string{"role stock"}, By: "Ada Byron (ada)", At: noon},
+		}}, nil},
+		"operator_help": {notice.OperatorHelp, "nova", notice.Facts{Link: "https://keypool.example/portal", Count: 1, Changed: []notice.Changed{
+			{Name: "You asked us to load keys.", Until: noon.Add(time.Hour), By: "the operator", At: noon},
+		}}, nil},
+		"operator_help_owner": {notice.OperatorHelp, "nova", notice.Facts{Link: "https://keypool.example/portal", Count: 1, Changed: []notice.Changed{
+			{Until: noon.Add(time.Hour), By: "the operator", At: noon},
+		}}, nil},
 		"changed_address":        {notice.ChangedAddress, "nova", notice.Facts{Changed: []notice.Changed{{Name: "nova", By: "the operator", At: noon}}}, nil},
 		"changed_address_former": {notice.ChangedAddress, "nova", notice.Facts{Address: "stock@nova.example", Changed: []notice.Changed{{Name: "nova", By: "the operator", At: noon}}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := notice.New(c.merchant, c.kind, "x", c.facts, noon)
-			if c.kind == notice.SignIn {
+			if c.kind == notice.SignIn || c.kind == notice.Invitation || strings.HasSuffix(name, "_owner") {
 				n.To = "ada@shop.example"
 			}
 			if c.kind == notice.ChangedAddress && c.facts.Address != "" {

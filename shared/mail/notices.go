@@ -44,6 +44,12 @@ func composeNotice(n notice.Notice, m catalog.Merchant, p catalog.Pool, uploads 
 	if n.Merchant != "" {
 		l.Footer = fmt.Sprintf("This mail goes to the notice address of %s. Reply to it to reach whoever runs Keypool for you.", first(m.Title, n.Merchant))
 	}
+	switch {
+	case n.Kind == notice.Invitation:
+		l.Footer = fmt.Sprintf("You get this mail because somebody of %s typed your address. Reply to it to reach whoever runs Keypool for them.", first(m.Title, n.Merchant))
+	case n.Kind == notice.OperatorHelp && n.To != "":
+		l.Footer = fmt.Sprintf("You get this mail as an owner of %s. Reply to it to reach whoever runs Keypool for you.", first(m.Title, n.Merchant))
+	}
 	if n.ToFurther() {
 		l.Footer = fmt.Sprintf("You get this mail because %s had Keypool warn you of the stock of this pool. Reply to it to reach whoever runs Keypool for them.", first(m.Title, n.Merchant))
 	}
@@ -112,6 +118,9 @@ var notices = map[notice.Kind]func(noticeWriter) letter{
 	notice.ChangedPerson:   noticeWriter.changedPerson,
 	notice.ChangedAddress:  noticeWriter.changedAddress,
 	notice.SignIn:          noticeWriter.signIn,
+	notice.Invitation:      noticeWriter.invitation,
+	notice.LostInvitation:  noticeWriter.lostInvitation,
+	notice.OperatorHelp:    noticeWriter.operatorHelp,
 	notice.ChangedWarnings: noticeWriter.changedWarnings,
 	notice.UnreadWarning:   noticeWriter.unreadWarning,
 	notice.SenderState:     noticeWriter.senderState,

@@ -73,6 +73,9 @@ const (
 	SenderState     Kind = "sender-state"      // a look at the merchant's own sender, or a mail from it: it is verified, failed or refused now
 	SampleMail      Kind = "sample-mail"       // a minute: a customer's mail without a real key, which the merchant asked for
 	SignIn          Kind = "sign-in"           // a request to sign in: told to who has its address
+	Invitation      Kind = "invitation"        // an address and a day: a person who may sign in from now on, told to that person
+	LostInvitation  Kind = "lost-invitation"   // an invitation: it did not arrive, or is not wanted there
+	OperatorHelp    Kind = "operator-help"     // a time that the operator opens a merchant's portal, told to the notice address and to each owner
 	ChangedAddress  Kind = "changed-address"   // a change of the merchant and a side: the notice address, told to the new and the former one
 )
 
@@ -81,7 +84,7 @@ var Kinds = []Kind{
 	LowStock, Empty, Unconnected, UploadReport, UploadLimit, CallLimit, MailLimit, JobEnded, LargeUpload, UploadReminder, Misplaced,
 	OrderRefused, PaidBefore, NoAddress, PaymentIgnored, MailFailed, Bounced, Complained, ChangedRepeat, RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, HeldForReview, BigDay, RiskAfterKeys, RenewalWaits, AddressMended, KeysElsewhere, UnknownEvent, NotSigned,
 	CatchupFailed, WebhookInactive,
-	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedPerson, ChangedWarnings, UnreadWarning, SenderState, SampleMail, SignIn, ChangedAddress,
+	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedPerson, ChangedWarnings, UnreadWarning, SenderState, SampleMail, SignIn, Invitation, LostInvitation, OperatorHelp, ChangedAddress,
 }
 
 // Notice is one mail to a merchant or the operator.
@@ -112,7 +115,7 @@ type Facts struct {
 	Refused  []Refused // the first KeptRefused of Count
 	Changed  []Changed // the first KeptChanged of Count
 	Account  string    // with a payment platform
-	Address  string    // the notice address from now on, in a notice to the former one; of a SenderState, the sender; of an UnreadWarning, a pool's
+	Address  string    // the notice address from now on, in a notice to the former one; of a SenderState, the sender; of an UnreadWarning, a pool's; of a LostInvitation, the person's
 
 	Mails []string // subjects of those that were not sent, the first KeptMails of Count
 
@@ -137,7 +140,7 @@ type Facts struct {
 
 	// These are not stored: the mailer reads them when it writes the mail.
 	Held    []HeldLine
-	Link    string                  // to a page that asks before it does something
+	Link    string                  // to a page that asks before it does something; of an Invitation, to the portal
 	Code    string                  // of a SignIn, as people read it
 	Browser string                  // that asked for a SignIn
 	Sold    catalog.Product         // of a Sample
@@ -326,7 +329,7 @@ const KeptMails = 100
 var mayWait = []Kind{
 	UploadReport, LargeUpload, UploadReminder, PaymentIgnored, MailFailed, Bounced, Complained, ChangedRepeat,
 	RefundFailed, RefundUnclear, RefundMatched, PaidAfterReturn, PaidAgain, RiskAfterKeys, RenewalWaits, UnknownEvent,
-	UnreadWarning, JobEnded, SampleMail,
+	UnreadWarning, JobEnded, SampleMail, Invitation,
 }
 
 // MayWait reports whether the notice is not mailed to a merchant who has got the mails of a

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -110,13 +111,67 @@ func (s *People) put(ctx context.Context, people []access.Person, version int, n
 	}
 	record := audit.Record{
 		Entry: entry(ctx, by, audit.Person, next.Merchant, next.ID, personIf(!created, before), shownPerson(next), now),
-		Tell:  personChanged(before, next, by, now),
+		Tell:  append(personChanged(before, next, by, now), invitation(before, next, by, now)...),
 	}
 	if err := s.Store.PutPerson(ctx, version, next, before.Address, record); err != nil {
 		return p, false, err
 	}
 	next.Version++
 	return next, created, nil
+}
+
+// Invite adds a person, whose id is made of the name. Its error is an *InvalidError.
+func (s *People) Invite(ctx context.Context, who access.Person, by access.Principal) (p access.Person, err error) {
+	err = s.change(ctx, who.Merchant, func(people []access.Person, version int) error {
+		who.ID = personID(who.Name, people)
+		p, _, err = s.put(ctx, people, version, who, by, Condition{New: true})
+		return err
+	})
+	return p, err
+}
+
+// Owner makes somebody an owner, whoever has the address already or a new person: the operator
+// sets a merchant's first owner up so. That it is one already is no change.
+func (s *People) Owner(ctx context.Context, who access.Person, by access.Principal) (p access.Person, err error) {
+	err = s.change(ctx, who.Merchant, func(people []access.Person, version int) error {
+		next, c := who, Condition{New: true}
+		next.ID = personID(who.Name, people)
+		for _, there := range people {
+			if strings.EqualFold(there.Address, who.Address) {
+				next, c = there, Condition{Version: func(v int) bool { return v == there.Version }}
+			}
+		}
+		next.Role = access.Owner
+		p, _, err = s.put(ctx, people, version, next, by, c)
+		return err
+	})
+	return p, err
+}
+
+// personID returns the id of a new person, made of the name: "Ada Byron" is ada-byron.
+func personID(name string, people []access.Person) string {
+	const longest = 50
+	var made strings.Builder
+	for _, r := range strings.ToLower(name) {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			made.WriteRune(r)
+		case made.Len() > 0 && !strings.HasSuffix(made.String(), "-"):
+			made.WriteByte('-')
+		}
+		if made.Len() == longest {
+			break
+		}
+	}
+	id := cmp.Or(strings.Trim(made.String(), "-"), "person") // of a name in another script
+	taken := func(id string) bool {
+		return slices.ContainsFunc(people, func(p access.Person) bool { return p.ID == id })
+	}
+	free := id
+	for n := 2; taken(free); n++ {
+		free = fmt.Sprintf("%s-%d", id, n)
+	}
+	return free
 }
 
 // Delete removes a person of the principal's merchant, with all rights, at once. Its error is
@@ -181,4 +236,16 @@ func personChanged(before, next access.Person, by access.Principal, now time.Tim
 		return nil
 	}
 	return []notice.Notice{changed(notice.ChangedPerson, next.Merchant, c, by, now)}
+}
+
+// invitation returns the notice to a person who may sign in from now on, or does it by another
+// address. An address is told once a day: nobody can be flooded by it.
+func invitation(before, next access.Person, by access.Principal, now time.Time) []notice.Notice {
+	if strings.EqualFold(before.Address, next.Address) {
+		return nil
+	}
+	facts := notice.Facts{Count: 1, Changed: []notice.Changed{{Name: next.Name, ID: next.ID, Parts: []string{"role " + string(next.Role)}, By: by.Name, At: now}}}
+	n := notice.New(next.Merchant, notice.Invitation, access.HashName(strings.ToLower(next.Address))[:32]+"#"+notice.Day(now), facts, now)
+	n.To = next.Address
+	return []notice.Notice{n}
 }
