@@ -63,6 +63,10 @@ func wire(env *config.Env, cfg aws.Config) any {
 			keys:         &settings.Keys{Pools: store, Files: files},
 			jobs:         &inventory.Jobs{Store: store, Pools: store, Uploads: store, Merchants: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")), Now: time.Now},
 		},
+
+		people: &settings.People{Store: store, Now: time.Now},
+		tokens: &settings.Tokens{Store: store, Now: time.Now},
+		trail:  &settings.Trail{Store: store},
 	}
 	return web.Server{Handler: p.serve(), LogAnswers: true}.Serve
 }

@@ -84,6 +84,7 @@ var places = []struct{ name, path, does string }{
 	{"Home", homePath, ""},
 	{"Products", productsPath, "list-products"},
 	{"Pools", poolsPath, "list-pools"},
+	{"Settings", settingsPath, ""},
 }
 
 const homePath = "/portal"
@@ -92,7 +93,7 @@ const homePath = "/portal"
 func nav(v *visit) []place {
 	var out []place
 	for _, p := range places {
-		if p.does == "" || v.may(p.does) {
+		if p.does == "" && (p.path != settingsPath || settingsNav(v) != nil) || p.does != "" && v.may(p.does) {
 			here := v.URL.Path == p.path || p.path != homePath && strings.HasPrefix(v.URL.Path, p.path+"/")
 			out = append(out, place{p.name, p.path, here})
 		}

@@ -23,6 +23,9 @@ type portal struct {
 	calls     *idempotency.Guard
 	goods     *settings.Products
 	codes     *settings.Codes
+	people    *settings.People
+	tokens    *settings.Tokens
+	trail     *settings.Trail
 	now       func() time.Time
 	stock
 }
@@ -56,6 +59,10 @@ func (p *portal) screens() []screen {
 		p.poolScreens(),
 		p.addKeyScreens(),
 		p.uploadScreens(),
+		p.settingsScreens(),
+		p.peopleScreens(),
+		p.tokenScreens(),
+		p.auditScreens(),
 	)
 }
 

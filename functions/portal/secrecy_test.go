@@ -147,6 +147,7 @@ func TestSecrecy(t *testing.T) {
 		},
 		s.shopCalls(),
 		s.stockCalls(),
+		s.peopleCalls(),
 	) {
 		s.RefuseEachCall(c.path, func() []byte {
 			var form url.Values

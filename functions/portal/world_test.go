@@ -21,6 +21,7 @@ import (
 	"keypool/shared/mail"
 	"keypool/shared/notice"
 	"keypool/shared/outbox"
+	"keypool/shared/settings"
 	"keypool/shared/web"
 )
 
@@ -58,6 +59,10 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 		calls:     &idempotency.Guard{Store: w.store, Now: w.now},
 		now:       w.now,
 		stock:     w.stock(),
+
+		people: &settings.People{Store: w.store, Now: w.now},
+		tokens: &settings.Tokens{Store: w.store, Now: w.now},
+		trail:  &settings.Trail{Store: w.store},
 	}
 	w.setUp()
 	w.serve = web.Server{Handler: w.portal.serve()}.Serve
@@ -247,22 +252,27 @@ func (b *browser) ask(address string) (link, code string) {
 // mailed has the mail written that the browser asked for, and returns its link and code.
 func (b *browser) mailed() (link, code string) {
 	b.Helper()
-	mailer := &delivery.Mailer{
-		Lines: b.store.LineMails(), Notices: b.store.NoticeMails(), Settings: catalog.NewCached(b.store, b.now), SignIns: b.store,
-		MailSender: b.world, PublicURL: publicURL, Now: b.now,
-	}
 	before := len(b.sent)
-	id := notice.New("", notice.SignIn, access.HashName(b.cookies[signInCookie]), notice.Facts{}, b.now()).ID
-	for _, err := range mailer.Mail(b.Context(), []outbox.Item{outbox.NoticeItem(id)}) {
-		if err != nil {
-			b.Fatal(err)
-		}
-	}
+	b.mail(notice.New("", notice.SignIn, access.HashName(b.cookies[signInCookie]), notice.Facts{}, b.now()).ID)
 	if len(b.sent) == before {
 		return "", ""
 	}
 	m := b.sent[len(b.sent)-1]
 	return linkOfMail.FindStringSubmatch(m.Text)[1], codeOfMail.FindString(m.Text)
+}
+
+// mail has a notice mailed, if there is one of that ID.
+func (w *world) mail(id string) {
+	w.Helper()
+	mailer := &delivery.Mailer{
+		Lines: w.store.LineMails(), Notices: w.store.NoticeMails(), Settings: catalog.NewCached(w.store, w.now), SignIns: w.store,
+		MailSender: w, PublicURL: publicURL, Now: w.now,
+	}
+	for _, err := range mailer.Mail(w.Context(), []outbox.Item{outbox.NoticeItem(id)}) {
+		if err != nil {
+			w.Fatal(err)
+		}
+	}
 }
 
 // signIn returns a browser in which somebody is signed in.

@@ -305,10 +305,13 @@ var Functions = []Function{
 		Timeout:     28 * time.Second,
 		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "SESSIONS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "JOBS_QUEUE_URL"},
 		Rights: []Right{
-			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.PeoplePrefix, dynamo.SettingsPrefix}},
-			// What a shop sets up.
-			{Target: catalogTable, Actions: "Query DeleteItem", Items: []string{dynamo.SettingsPrefix}},
-			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.AuditPrefix, dynamo.JobsPrefix}},
+			// As the API: people, tokens that are revoked, the audit trail, what a shop sets up, pools, key files and keys.
+			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.PeoplePrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.AuditPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix}},
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.AuditPrefix, dynamo.JobsPrefix}},
+			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix}},
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix, dynamo.CountsPrefix}}, // of counts: the shards of a pool that is deleted
+			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.CountsPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem ConditionCheckItem"}, // codes of products
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.NoticePrefix}},
@@ -316,11 +319,6 @@ var Functions = []Function{
 			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.IdempotencyPrefix}},
 			{Target: sessionsTable, Actions: "GetItem PutItem DeleteItem", Items: []string{dynamo.SignInPrefix, dynamo.SessionsPrefix}},
 			{Target: sessionsTable, Actions: "UpdateItem", Items: []string{dynamo.SessionsPrefix, dynamo.LimitsPrefix}},
-			// Pools, key files and keys, as the API.
-			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},
-			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix}},
-			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix, dynamo.CountsPrefix}}, // of counts: the shards of a pool that is deleted
-			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.CountsPrefix}},
 			{Target: keysAvailable, Actions: "Query", CountOnly: true},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.QueuePrefix}},
 			{Target: uploadedFiles, Actions: "PutObject GetObject"},
