@@ -68,7 +68,7 @@ func (p *portal) screens() []screen {
 
 // serve returns the portal.
 func (p *portal) serve() http.Handler {
-	t := &web.Router{}
+	t := &web.Router{Free: []string{"rest"}}
 	t.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, homePath, http.StatusSeeOther) })
 	t.HandleFunc("GET /robots.txt", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -48,6 +48,7 @@ func (p *portal) sessionScreens() []screen {
 		{pattern: "POST /portal/sign-out", serve: p.signOut},
 		{pattern: "GET " + againPath, serve: p.againForm},
 		{pattern: "POST " + againPath, serve: p.again},
+		{pattern: "GET /portal/{rest}", serve: func(*visit) (answer, error) { return answer{}, errNotFound }},
 	}
 }
 

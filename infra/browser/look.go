@@ -1,0 +1,219 @@
+package browser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+)
+
+// A page must be read without scrolling aside in the narrowest window (WCAG 2.2, 1.4.10), which
+// is also what a window of 1280 pixels has at 400 percent.
+const narrowest, wide = 320, 1100
+
+// View is how somebody looks at a page.
+type View struct {
+	Width int
+	Dark  bool
+}
+
+func (v View) String() string {
+	return fmt.Sprintf("%d-%s", v.Width, map[bool]string{false: "light", true: "dark"}[v.Dark])
+}
+
+// Views are those in which each page is looked at.
+var Views = []View{{narrowest, false}, {narrowest, true}, {wide, true}, {wide, false}}
+
+// tools is the folder of what npm fetches: axe-core, the Nu checker.
+const tools = "infra/pictures/node_modules"
+
+var axe = sync.OnceValues(func() (string, error) {
+	script, err := os.ReadFile(filepath.Join(checkout(), tools, "axe-core/axe.min.js"))
+	if err != nil {
+		return "", fmt.Errorf("%w; run: make browser", err)
+	}
+	return string(script), nil
+})
+
+// Accessible returns what axe-core finds in the page of a tab of chromedp's.
+func Accessible(ctx context.Context) error {
+	script, err := axe()
+	if err != nil {
+		return err
+	}
+	if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](script)); err != nil {
+		return err
+	}
+	found, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](
+		`axe.run({resultTypes: ["violations"], rules: {"target-size": {enabled: true}}}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.failureSummary.replace(/\s+/g, " ") + " " + n.html)))`,
+		chromedp.EvalAwaitPromise))
+	if err == nil && len(found) > 0 {
+		err = errors.New(strings.Join(found, "\n\t"))
+	}
+	return err
+}
+
+// Nu has the Nu checker judge files of HTML.
+func Nu(ctx context.Context, files ...string) error {
+	if len(files) == 0 {
+		return nil
+	}
+	nu := exec.CommandContext(ctx, "java", append([]string{"-jar", filepath.Join(checkout(), tools, "vnu-jar/build/dist/vnu.jar")}, files...)...)
+	if says, err := nu.CombinedOutput(); err != nil || len(says) > 0 {
+		return fmt.Errorf("the Nu checker: %v\n%s", err, says)
+	}
+	return nil
+}
+
+// Look looks at the page, in light and in the dark, in a narrow window and a wide one: axe-core
+// finds nothing, nothing is wider than the window, the console is empty, and every element can
+// be reached by the Tab key. Pictures are kept under a name, and the HTML for the Nu checker.
+func (b *Tab) Look(name string) {
+	b.Helper()
+	b.keepHTML(name)
+	for _, v := range Views {
+		b.As(v)
+		if width := Value[int](b, `document.fonts.ready.then(() => document.documentElement.scrollWidth)`); width > v.Width {
+			b.Errorf("%s, %s: it is %d pixels wide", name, v, width)
+		}
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		if err := Accessible(ctx); err != nil {
+			b.Errorf("%s, %s:\n\t%v", name, v, err)
+		}
+		cancel()
+		b.Picture(name + "-" + v.String())
+		if !v.Dark {
+			b.Walk(fmt.Sprintf("%s, %s", name, v))
+		}
+	}
+	b.Quiet()
+}
+
+// As has the page seen in a view.
+func (b *Tab) As(v View) {
+	b.Helper()
+	scheme := &emulation.MediaFeature{Name: "prefers-color-scheme", Value: "light"}
+	if v.Dark {
+		scheme.Value = "dark"
+	}
+	still := &emulation.MediaFeature{Name: "prefers-reduced-motion", Value: "reduce"}
+	size := chromedp.EmulateViewport(int64(v.Width), 900)
+	if v.Width == narrowest {
+		size = chromedp.EmulateViewport(int64(v.Width), 700, chromedp.EmulateMobile)
+	}
+	b.do(size, func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{scheme, still}})
+		return chromedp.Void{}, err
+	})
+}
+
+// Picture keeps a picture of the whole page.
+func (b *Tab) Picture(name string) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(b.folder, name+".png"), picture, 0o644)
+	}
+	if err != nil {
+		b.Errorf("%s: %v", name, err)
+	}
+}
+
+// keepHTML keeps the page as it came from the server.
+func (b *Tab) keepHTML(name string) {
+	b.Helper()
+	b.mu.Lock()
+	id := b.document
+	b.mu.Unlock()
+	got, err := chromedp.Call(b.ctx, network.GetResponseBody, network.GetResponseBodyParams{RequestID: id})
+	if err != nil {
+		b.Fatal(err)
+	}
+	file := filepath.Join(b.folder, name+".html")
+	if err := os.WriteFile(file, got.Body, 0o644); err != nil {
+		b.Fatal(err)
+	}
+	looked.Lock()
+	defer looked.Unlock()
+	looked.files = append(looked.files, file)
+}
+
+// walk is JavaScript that begins a walk with the Tab key: it lists what can be reached.
+const walk = `(() => {
+	const shown = e => e.checkVisibility({visibilityProperty: true});
+	let all = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, iframe, [tabindex]")]
+		.filter(e => e.tabIndex >= 0 && !e.matches(":disabled") && shown(e) && !e.closest("[inert]"));
+	// One radio button of a group is reached: the chosen one, else the first.
+	all = all.filter(e => e.type !== "radio" || !e.name || e.checked || (!all.some(o => o.type === "radio" && o.name === e.name && o.form === e.form && o.checked) && all.find(o => o.type === "radio" && o.name === e.name && o.form === e.form) === e));
+	window.keypoolAll = all;
+	const begin = document.createElement("span");
+	begin.tabIndex = -1;
+	document.body.prepend(begin);
+	begin.focus();
+	begin.remove();
+	return all.map(e => (e.getAttribute("aria-label") || e.innerText || e.name || e.id || e.tagName).trim().slice(0, 40));
+})()`
+
+// step is JavaScript that says where the focus is: its place in the list, -1 if it is in none,
+// -2 if it is nowhere, and what is wrong with how it is seen.
+const step = `(() => {
+	const e = document.activeElement;
+	if (!e || e === document.body || e === document.documentElement) return {at: -2, wrong: ""};
+	const at = keypoolAll.indexOf(e), style = getComputedStyle(e);
+	let wrong = "";
+	if (e.tagName !== "IFRAME" && (style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 2)) wrong = "has no outline";
+	const r = [...e.getClientRects()].find(r => r.bottom > 0 && r.top < innerHeight && r.width && r.height);
+	if (!r) return {at, wrong: wrong || "is out of sight"};
+	const x = Math.min(Math.max((r.left + r.right) / 2, 0), innerWidth - 1), y = (Math.max(r.top, 0) + Math.min(r.bottom, innerHeight)) / 2;
+	const top = document.elementFromPoint(x, y);
+	if (top && !e.contains(top) && !top.contains(e)) wrong = "is covered by " + top.outerHTML.slice(0, 80);
+	return {at, wrong};
+})()`
+
+// Walk goes through the page by the Tab key: everything is reached, in the order in which it
+// is read, and seen to be.
+func (b *Tab) Walk(name string) {
+	b.Helper()
+	names := Value[[]string](b, walk)
+	reached := make([]bool, len(names))
+	last := -1
+	for range 3*len(names) + 10 {
+		b.Keys("\t")
+		s := Value[struct {
+			At    int
+			Wrong string
+		}](b, step)
+		if s.At == -2 {
+			break
+		}
+		if s.At == -1 || s.At == last {
+			continue
+		}
+		if reached[s.At] {
+			break // round
+		}
+		if s.Wrong != "" {
+			b.Errorf("%s: with the focus, %q %s", name, names[s.At], s.Wrong)
+		}
+		if s.At < last {
+			b.Errorf("%s: the Tab key goes from %q back to %q", name, names[last], names[s.At])
+		}
+		reached[s.At], last = true, s.At
+	}
+	for i, r := range reached {
+		if !r {
+			b.Errorf("%s: the Tab key does not reach %q", name, names[i])
+		}
+	}
+}
