@@ -79,12 +79,12 @@ token: ## make an API token for a merchant: NAME= SCOPES=settings,orders:read or
 # model of DynamoDB, and a storm of faults.
 ENGINE := ./shared/dynamo/... ./shared/claim ./infra/proof/dynamosim ./infra/proof/faults
 
-.PHONY: check test unit histories engine race-test e2e kills api-test lint sam-lint html-lint template documents pictures vuln
+.PHONY: check test unit histories engine race-test e2e kills api-test lint sam-lint html-lint browser template documents pictures vuln
 check: need-build lint unit ## format, vet, linters, all tests on the in-process engine: a minute
 
 # The left lane keeps a core busy, the right one mostly waits.
 test: need-test infra/apiclient/client.gen.go ## everything, its stages side by side; their output is in .local/test
-	@infra/lanes.sh "lint unit histories engine race-test" "sam-lint html-lint e2e kills"
+	@infra/lanes.sh "lint unit histories engine race-test" "sam-lint html-lint browser e2e kills"
 
 unit: ## all packages, on the in-process engine
 	@env -u DYNAMODB_ENDPOINT $(GOTESTSUM) -- -timeout 10m ./...
@@ -116,9 +116,9 @@ api-test: need-local .local/schemathesis/bin/schemathesis ## the one-machine run
 lint: infra/apiclient/client.gen.go ## gofumpt, go vet, staticcheck, and the checks of infra/lint
 	@out=$$(git ls-files -co --exclude-standard '*.go' | xargs "$$(go tool -n gofumpt)" -l); \
 	  if [ -n "$$out" ]; then printf 'not formatted, mend with: go tool gofumpt -w %s\n' "$$(echo $$out)" >&2; exit 1; fi
-	@go vet -tags deployment ./...
-	@go vet -tags deployment -vettool="$$(go tool -n lint)" ./...
-	@"$$(go tool -n staticcheck)" -tags deployment ./...
+	@go vet -tags deployment,browser ./...
+	@go vet -tags deployment,browser -vettool="$$(go tool -n lint)" ./...
+	@"$$(go tool -n staticcheck)" -tags deployment,browser ./...
 
 sam-lint: .local/sam/bin/sam
 	@$(SAM) validate --lint
@@ -127,6 +127,10 @@ PICTURES = KEYPOOL_CHROMIUM="$$(infra/pictures/chromium.sh)" go run ./infra/pict
 
 html-lint: need-html infra/pictures/node_modules/.package-lock.json ## mails and pages that everybody can read: axe-core, the Nu checker
 	@$(PICTURES) check
+
+# The build tag keeps the tests that open Chromium out of go test ./...
+browser: need-html infra/pictures/node_modules/.package-lock.json ## the portal in Chromium: journeys, axe-core, the Tab key, without script: ONLY=
+	@KEYPOOL_CHROMIUM="$$(infra/pictures/chromium.sh)" "$$(go tool -n gotestsum)" --format testname -- -tags browser -count=1 -timeout 10m $(if $(ONLY),-run '$(ONLY)',-run '^TestBrowser') $(addprefix ./,$(wildcard functions/orderpage functions/portal))
 
 template: need-build ## write template.yaml anew, from the tables of infra/deployment
 	@go run ./infra/template
