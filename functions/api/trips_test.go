@@ -1,19 +1,15 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go/middleware"
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/inventory"
@@ -33,8 +29,8 @@ const mostTrips = 2
 // merchant.
 func TestPages_roundTrips(t *testing.T) {
 	t.Parallel()
-	var calls tripLog
-	o := newOwner(open(t, calls.option))
+	var calls dynamotest.Trips
+	o := newOwner(open(t, calls.Option))
 	o.fillPages()
 	tried, lists := 0, 0
 	for _, c := range document.Calls(t) {
@@ -80,8 +76,8 @@ func (o *owner) fillPages() {
 // third round trip: it has fewer, and all pages together have each of them once.
 func TestPages_roundTripsOfLongOnes(t *testing.T) {
 	t.Parallel()
-	var calls tripLog
-	o := newOwner(open(t, calls.option))
+	var calls dynamotest.Trips
+	o := newOwner(open(t, calls.Option))
 	entries := o.fillLongPages(60)
 	for path, want := range map[string]int{"/v1/products?limit=100": 60 + 2, "/v1/audit?limit=100": entries, "/v1/uploads?limit=100": 101 + 2} {
 		seen := map[string]bool{}
@@ -160,8 +156,8 @@ func (o *owner) fillLongPages(products int) int {
 // Keys of which a call counts few, since they are long, are no third one.
 func TestGetPool_roundTripsOfLongKeys(t *testing.T) {
 	t.Parallel()
-	var calls tripLog
-	o := newOwner(open(t, calls.option))
+	var calls dynamotest.Trips
+	o := newOwner(open(t, calls.Option))
 	texts := dynamotest.Texts(strings.Repeat("K", 2000), 2_400)
 	dynamotest.Stock(t, o.tables, pool.ID{Merchant: ownersName, Pool: "elden-latam", Side: pool.Live}, 4, texts...)
 	o.wantTrips(&calls, "get-pool", "GET", "/v1/pools/elden-latam", nil)
@@ -171,8 +167,8 @@ func TestGetPool_roundTripsOfLongKeys(t *testing.T) {
 // has a file and an order of its own.
 func TestFindKeys_roundTrips(t *testing.T) {
 	t.Parallel()
-	var calls tripLog
-	o := newOwner(open(t, calls.option))
+	var calls dynamotest.Trips
+	o := newOwner(open(t, calls.Option))
 	m, _, err := o.store.Merchant(t.Context(), ownersName)
 	if err != nil {
 		t.Fatal(err)
@@ -214,8 +210,8 @@ func TestFindKeys_roundTrips(t *testing.T) {
 // orders of both sides have.
 func TestGetOrder_roundTrips(t *testing.T) {
 	t.Parallel()
-	var calls tripLog
-	o := newOwner(open(t, calls.option))
+	var calls dynamotest.Trips
+	o := newOwner(open(t, calls.Option))
 	for _, side := range pool.Sides {
 		o.claim(ownersName, "elden", side, "waits", 2)
 	}
@@ -245,15 +241,15 @@ func TestGetOrder_ofANewAccount(t *testing.T) {
 }
 
 // wantTrips holds how many round trips a page takes at most. The second call is counted.
-func (o *owner) wantTrips(calls *tripLog, operation, method, path string, body any) {
+func (o *owner) wantTrips(calls *dynamotest.Trips, operation, method, path string, body any) {
 	o.Helper()
 	o.shop(o.token, method, path, body).Want(200)
 	trips := 0
 	// A busy machine starts calls late that are made side by side: they overlap if they last.
 	for latency := 5 * time.Millisecond; latency < 300*time.Millisecond; latency *= 2 {
-		calls.reset(latency)
+		calls.Reset(latency)
 		o.shop(o.token, method, path, body).Want(200)
-		if now := calls.roundTrips(); trips == 0 || now < trips {
+		if now := calls.RoundTrips(); trips == 0 || now < trips {
 			trips = now
 		}
 		if trips <= 1+mostTrips {
@@ -261,57 +257,4 @@ func (o *owner) wantTrips(calls *tripLog, operation, method, path string, body a
 		}
 	}
 	o.Errorf("%s %s takes %d round trips beside its token's, and %d are the most", operation, path, trips-1, mostTrips)
-}
-
-// tripLog records when calls of a DynamoDB client began and ended. Each takes the latency
-// longer, so that those that are made side by side overlap.
-type tripLog struct {
-	mu      sync.Mutex
-	latency time.Duration
-	calls   []trip
-}
-
-type trip struct{ from, to time.Time }
-
-func (l *tripLog) option(o *dynamodb.Options) {
-	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
-		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Trips",
-			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-				from := time.Now()
-				time.Sleep(l.delay())
-				out, metadata, err := next.HandleInitialize(ctx, in)
-				l.mu.Lock()
-				defer l.mu.Unlock()
-				l.calls = append(l.calls, trip{from, time.Now()})
-				return out, metadata, err
-			}), middleware.Before)
-	})
-}
-
-func (l *tripLog) reset(latency time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.latency, l.calls = latency, nil
-}
-
-func (l *tripLog) delay() time.Duration {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.latency
-}
-
-// roundTrips returns the longest chain of calls that may have waited for one another: those
-// that overlap in time have not.
-func (l *tripLog) roundTrips() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	trips := 0
-	var last time.Time
-	for _, c := range slices.SortedFunc(slices.Values(l.calls), func(a, b trip) int { return a.to.Compare(b.to) }) {
-		if !c.from.Before(last) {
-			trips++
-			last = c.to
-		}
-	}
-	return trips
 }

@@ -28,6 +28,7 @@ import (
 	"keypool/shared/idempotency"
 	"keypool/shared/inventory"
 	"keypool/shared/s3"
+	"keypool/shared/search"
 	"keypool/shared/settings"
 	"keypool/shared/sqs"
 	"keypool/shared/web"
@@ -54,8 +55,9 @@ func wire(env *config.Env, cfg aws.Config) any {
 		calls:     &idempotency.Guard{Store: store, Now: time.Now},
 		now:       time.Now,
 
-		goods: &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},
-		codes: &settings.Codes{Store: store, Refill: refill, Now: time.Now},
+		goods:    &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},
+		codes:    &settings.Codes{Store: store, Refill: refill, Now: time.Now},
+		overview: overview{lines: &search.Finder{Merchants: catalog.NewCached(store, time.Now), Lines: store, Now: time.Now}, held: store, shopIs: store},
 		stock: stock{
 			pools:        &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: ranges, Now: time.Now},
 			productPages: store,

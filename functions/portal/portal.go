@@ -28,6 +28,7 @@ type portal struct {
 	trail     *settings.Trail
 	now       func() time.Time
 	stock
+	overview
 }
 
 // sessions are the signed-in browsers of people.

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"keypool/infra/proof/canary"
 	"keypool/infra/proof/lambdatest"
 	"keypool/shared/catalog"
+	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
@@ -23,7 +25,20 @@ func (s *sandbox) stockCalls() []screenCall {
 		}
 		return s.poolForm("brief", true)
 	}
+	address := func() string { return s.Canaries.Address(canary.Customer) }
+	for _, side := range pool.Sides {
+		f := order.Fulfillment{
+			Version: 1, Merchant: lambdatest.Merchant, Side: side, Account: lambdatest.Account, Origin: "its own id", Order: "home-" + string(side), Line: "1", Product: lambdatest.Product,
+			Pool: lambdatest.Pool, Quantity: 1, KeysPerUnit: 1, Wanted: 1, ReceivedAt: time.Now().Add(-2 * time.Hour), Customer: order.Customer{Email: address()},
+		}
+		f.ID = f.Identity().ID()
+		if err := s.Store.Commit(s.Context(), order.Change{After: f}); err != nil {
+			s.Fatal(err)
+		}
+	}
 	return []screenCall{
+		{"/portal", nil, []string{setting}},
+		{"/portal/first-steps/leave", func() url.Values { return url.Values{} }, nil},
 		{"/portal/pools", nil, []string{setting}},
 		{"/portal/pools/elden", nil, []string{setting}},
 		{"/portal/pools/elden/settings", func() url.Values { return s.poolForm("elden", true) }, []string{setting}},

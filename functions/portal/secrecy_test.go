@@ -160,7 +160,7 @@ func TestSecrecy(t *testing.T) {
 	}
 	s.RefuseEachCall("a session that was not used for an hour", func() []byte {
 		return s.call("/portal", nil, map[string]string{sessionCookie: s.session(time.Hour)})
-	})
+	}, setting)
 
 	key := s.Canaries.New(canary.Key)
 	for _, raw := range []string{`"` + key + `"`, `{"headers":"` + key + `"}`, `{"isBase64Encoded":true,"body":"` + key + `!"}`, `{"rawPath":"/` + key + `","rawQueryString":"` + key + `"}`} {
@@ -168,7 +168,7 @@ func TestSecrecy(t *testing.T) {
 	}
 	for _, path := range []string{"/" + key, "/portal/" + key, "/portal/orders/" + key, "/portal?x=" + key, "/portal/pools/" + key, "/portal/assets/" + key} {
 		for _, form := range []url.Values{nil, {key: {key}}} {
-			s.Invoke("an address with a key in it", s.call(path, form, map[string]string{sessionCookie: s.session(0)}))
+			s.Invoke("an address with a key in it", s.call(path, form, map[string]string{sessionCookie: s.session(0)}), setting)
 			s.Invoke("an address with a key in it, and nobody signed in", s.call(path, form, nil), canary.Key) // a cookie has the address that the browser is to come back to
 		}
 	}

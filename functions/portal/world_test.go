@@ -21,6 +21,7 @@ import (
 	"keypool/shared/mail"
 	"keypool/shared/notice"
 	"keypool/shared/outbox"
+	"keypool/shared/search"
 	"keypool/shared/settings"
 	"keypool/shared/web"
 )
@@ -60,9 +61,10 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 		now:       w.now,
 		stock:     w.stock(),
 
-		people: &settings.People{Store: w.store, Now: w.now},
-		tokens: &settings.Tokens{Store: w.store, Now: w.now},
-		trail:  &settings.Trail{Store: w.store},
+		people:   &settings.People{Store: w.store, Now: w.now},
+		tokens:   &settings.Tokens{Store: w.store, Now: w.now},
+		trail:    &settings.Trail{Store: w.store},
+		overview: overview{lines: &search.Finder{Merchants: catalog.NewCached(w.store, w.now), Lines: w.store, Now: w.now}, held: w.store, shopIs: w.store},
 	}
 	w.setUp()
 	w.serve = web.Server{Handler: w.portal.serve()}.Serve

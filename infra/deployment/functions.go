@@ -320,6 +320,13 @@ var Functions = []Function{
 			{Target: sessionsTable, Actions: "GetItem PutItem DeleteItem", Items: []string{dynamo.SignInPrefix, dynamo.SessionsPrefix}},
 			{Target: sessionsTable, Actions: "UpdateItem", Items: []string{dynamo.SessionsPrefix, dynamo.LimitsPrefix}},
 			{Target: keysAvailable, Actions: "Query", CountOnly: true},
+			// What needs somebody.
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.CountsPrefix, dynamo.ReviewPrefix}},
+			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.SendersPrefix}},
+			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.RefusedPrefix}},
+			{Target: ordersTable, Actions: "BatchGetItem", Items: []string{dynamo.OrderPrefix}},
+			{Target: ordersListed, Actions: "Query"},
+			{Target: ordersAttention, Actions: "Query"},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.QueuePrefix}},
 			{Target: uploadedFiles, Actions: "PutObject GetObject"},
 			{Target: reportFiles, Actions: "GetObject"},

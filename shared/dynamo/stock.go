@@ -216,6 +216,21 @@ func (s *Store) Count(ctx context.Context, p pool.ID) (catalog.Count, error) {
 	return count, wrap(err, "read the count of %s", p)
 }
 
+// Counts returns the counts of all pool sides of a merchant that anything was counted of: one
+// query, of some 1,400 sides a page.
+func (s *Store) Counts(ctx context.Context, merchant string) (map[pool.ID]catalog.Count, error) {
+	items, err := s.items(ctx, withPrefix(s.tables.Catalog, CountsPrefix+merchant, countSort))
+	counts := make(map[pool.ID]catalog.Count, len(items))
+	for _, item := range items {
+		name, side, _ := strings.Cut(keyOf(item).after(countSort), "#")
+		p := pool.ID{Merchant: merchant, Pool: name, Side: pool.Side(side)}
+		if counts[p], err = countOf(item); err != nil {
+			break
+		}
+	}
+	return counts, wrap(err, "read the counts of %s", merchant)
+}
+
 // countsOf returns the counts of pool sides by the keys of their items: one consistent read
 // for each hundred. A side that nothing was counted of is left out.
 func (s *Store) countsOf(ctx context.Context, sides []pool.ID) (map[primaryKey]catalog.Count, error) {

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/access"
 	"keypool/shared/audit"
@@ -48,6 +51,9 @@ type StockCounter interface {
 	// Stock counts the keys of both sides of pools, all at once: exactly up to 1,000 keys
 	// a side, and beyond that as of Stock.AsOf.
 	Stock(ctx context.Context, pools []catalog.Pool, now time.Time) (map[pool.ID]catalog.Stock, error)
+	// Counts returns what uploads, mails and the last recount say of all pool sides of a
+	// merchant that anything was counted of.
+	Counts(ctx context.Context, merchant string) (map[pool.ID]catalog.Count, error)
 	// FormerShards returns how many shards a pool had that was deleted, 0 if there was none.
 	FormerShards(ctx context.Context, merchant, name string) (int, error)
 }
@@ -95,6 +101,44 @@ func (s *Pools) Names(ctx context.Context, merchant string, limit int) (names []
 		names = append(names, p.Name)
 	}
 	return names, err
+}
+
+// Shortest is a merchant's pools that have the fewest keys left on the live side.
+type Shortest struct {
+	Pools []PoolStock // that with the most waiting lines first, then that with the fewest keys beyond its warning
+	All   int         // pools there are
+	Keys  bool        // one of them got a key, ever, on either side
+}
+
+// Shortest returns up to limit of the merchant's pools, those that are shortest of keys. Which
+// they are is told by what was counted of all pools, which may lag behind; they are then counted
+// themselves. It takes two round trips, however many pools there are.
+func (s *Pools) Shortest(ctx context.Context, merchant string, limit int) (Shortest, error) {
+	var pools []catalog.Pool
+	var counts map[pool.ID]catalog.Count
+	var reading errgroup.Group
+	reading.Go(func() (err error) { pools, err = s.Store.Pools(ctx, merchant, "", 0); return err })
+	reading.Go(func() (err error) { counts, err = s.Stock.Counts(ctx, merchant); return err })
+	if err := reading.Wait(); err != nil {
+		return Shortest{}, err
+	}
+	found := Shortest{All: len(pools)}
+	for _, c := range counts {
+		found.Keys = found.Keys || c.Accepted > 0
+	}
+	spare := func(p catalog.Pool) int {
+		return counts[pool.ID{Merchant: merchant, Pool: p.Name, Side: pool.Live}].Available() - p.LowStock
+	}
+	slices.SortStableFunc(pools, func(a, b catalog.Pool) int { return spare(a) - spare(b) })
+	var err error
+	pools = pools[:min(limit, counted(pools))]
+	if found.Pools, err = s.count(ctx, pools...); err != nil {
+		return found, err
+	}
+	slices.SortStableFunc(found.Pools, func(a, b PoolStock) int {
+		return cmp.Or(b.Live.Waiting-a.Live.Waiting, a.Live.Available-a.LowStock-(b.Live.Available-b.LowStock))
+	})
+	return found, nil
 }
 
 // counted returns how many of the pools one page counts.

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"keypool/shared/access"
+	"keypool/shared/catalog"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/pool"
+	"keypool/shared/upload"
+)
+
+// line plants a line of an order that nothing was given to, as alter says.
+func (w *world) line(number string, alter func(*order.Fulfillment)) {
+	w.Helper()
+	f := order.Fulfillment{
+		Version: 1, Merchant: "acme", Side: pool.Live, Account: "shop", Origin: "shop", Order: number, Line: "1", Product: "4711",
+		Quantity: 1, KeysPerUnit: 1, Wanted: 1, ReceivedAt: noon.Add(-2 * time.Hour), PaidAt: noon.Add(-2 * time.Hour),
+		Customer: order.Customer{Email: "customer" + number + "@example.com"},
+	}
+	alter(&f)
+	f.ID = f.Identity().ID()
+	if err := w.store.Commit(w.Context(), order.Change{After: f}); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func TestHome_aNewShop(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	b := w.signIn("ada@acme.example")
+	home := b.get("/portal").has("Good day, Ada Byron", "Nothing.", "Before your first sale", "0 of 6", "A pool, which holds the keys", "Make it", "Orders 0")
+	if !strings.Contains(home.body, `href="/portal/pools/-/new"`) {
+		t.Error("the first step leads nowhere")
+	}
+	w.newPool("acme", "elden")
+	b.get("/portal").has("1 of 6", "The pool elden is empty.")
+	// Whoever cannot set up is not asked to.
+	w.person("acme", "rita", "Rita", "rita@acme.example", access.Read)
+	w.signIn("rita@acme.example").get("/portal").has("elden").hasNot("Before your first sale", "New pool")
+	b.post("/portal/first-steps/leave", nil).has("The first steps are put away").hasNot("Before your first sale")
+	b.get("/portal").hasNot("Before your first sale")
+}
+
+func TestHome_firstStepsAreDoneByThemselves(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	b := w.signIn("ada@acme.example")
+	w.newPool("acme", "elden")
+	if err := w.store.PutProduct(t.Context(), catalog.Product{Merchant: "acme", ID: "4711", Title: "Elden", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.PutAccount(t.Context(), catalog.Account{Merchant: "acme", Name: "shop", Platform: "standard", Origin: "shop"}); err != nil {
+		t.Fatal(err)
+	}
+	b.get("/portal").has("2 of 6")
+	if err := w.store.AddCalls(t.Context(), "acme", "shop", catalog.Calls{LastSeenAt: noon}); err != nil {
+		t.Fatal(err)
+	}
+	b.get("/portal").has("3 of 6")
+	w.line("1", func(f *order.Fulfillment) { f.Side, f.Pool = pool.Test, "elden" })
+	b.get("/portal").has("4 of 6", "Orders 0")
+}
+
+// What somebody has to do stands worst first, each with its one action, and names nobody.
+func TestHome_needs(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	w.newPool("acme", "elden")
+	w.newPool("acme", "nova")
+	w.newPool("acme", "full")
+	w.keysIn(pool.ID{Merchant: "acme", Pool: "nova", Side: pool.Live}, "N-1", "N-2")
+	many := make([]string, 20)
+	for i := range many {
+		many[i] = fmt.Sprintf("F-%d", i)
+	}
+	w.keysIn(pool.ID{Merchant: "acme", Pool: "full", Side: pool.Live}, many...)
+	for _, n := range []string{"1", "2", "3"} {
+		w.line(n, func(f *order.Fulfillment) { f.Pool = "elden" })
+	}
+	w.line("4", func(f *order.Fulfillment) { f.Product, f.Wanted = "4712", 0 })
+	w.line("5", func(f *order.Fulfillment) {
+		f.Pool, f.Keys, f.Allocated = "elden", []pool.Key{{ID: "acme#live#x", Text: pool.Conceal("ELDN-7")}}, 1
+		f.Mail = outbox.Entry{State: outbox.Bounced, Kind: outbox.Keys, Number: 1, FailedAt: noon.Add(-time.Hour)}
+	})
+	w.line("6", func(f *order.Fulfillment) {
+		f.Pool, f.Holds, f.HeldAt = "elden", []order.Hold{order.HoldByHand}, noon.Add(-time.Hour)
+	})
+	w.line("7", func(f *order.Fulfillment) { // of yesterday, and well
+		f.Pool, f.Keys, f.Allocated = "elden", []pool.Key{{ID: "acme#live#y", Text: pool.Conceal("ELDN-8")}}, 1
+		f.ReceivedAt, f.Mail = noon.AddDate(0, 0, -1), outbox.Entry{State: outbox.Delivered, Kind: outbox.Keys, Number: 1}
+	})
+	if err := w.store.SetBrake(t.Context(), "acme", catalog.Brake{SetAt: noon, By: "Ada Byron"}); err != nil {
+		t.Fatal(err)
+	}
+	w.read("acme", "elden", func(u *upload.Upload) { u.State = upload.NeedsConfirmation })
+	home := w.signIn("ada@acme.example").get("/portal")
+	words, at := home.words(), -1
+	for _, says := range []string{
+		"The brake is set by Ada Byron", "3 orders wait for keys of elden. Add keys now", "1 mail reached nobody. Correct it",
+		"No pool feeds the product 4712: 1 order waits. Connect it", "1 order is held until somebody decides",
+		"The file elden-december.txt waits", "2 keys are left in nova. Add keys",
+		"Orders 6, 4 without keys yet", "Keys 1 went out", "0 delivered, 1 bounced", "3 orders wait",
+	} {
+		next := strings.Index(words[at+1:], says)
+		if next < 0 {
+			t.Fatalf("Home does not say %q where it should:\n%s", says, words)
+		}
+		at += 1 + next
+	}
+	home.hasNot("example.com", "ELDN-", "left in full")
+	// Whoever sees no orders hears of none.
+	w.person("acme", "stan", "Stan", "stan@acme.example", access.Stock)
+	w.signIn("stan@acme.example").get("/portal").has("3 orders wait for keys of elden").hasNot("reached nobody", "4712", "Orders 6", "The brake")
+}
+
+// The first page takes as many round trips, whatever there is.
+func TestHome_costsTheSameWithMuch(t *testing.T) {
+	t.Parallel()
+	calls := &counter{}
+	w := open(t, calls.option())
+	b := w.signIn("ada@acme.example")
+	measure := func() (n int64, size int) {
+		b.get("/portal") // the merchant is read once in half a minute
+		before := calls.n.Load()
+		home := b.get("/portal")
+		return calls.n.Load() - before, len(home.body)
+	}
+	for n := range 12 {
+		w.newPool("acme", fmt.Sprintf("pool-%03d", n))
+	}
+	few, _ := measure()
+	for n := range 120 {
+		w.newPool("acme", fmt.Sprintf("more-%03d", n))
+		w.line(fmt.Sprint(n), func(f *order.Fulfillment) { f.Pool = fmt.Sprintf("more-%03d", n) })
+	}
+	many, size := measure()
+	t.Logf("%d calls with 12 pools, %d with 132 pools and 120 orders; %d bytes", few, many, size)
+	if many > few+4 { // the lines that were found are read
+		t.Errorf("%d calls with few, %d with many", few, many)
+	}
+	if size > 60<<10 {
+		t.Errorf("the page has %d bytes", size)
+	}
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"keypool/infra/proof/dynamotest"
+)
+
+// The round trips that a page of the portal takes at most, beside those for its session.
+const mostTrips, sessionTrips = 2, 1
+
+// wantTrips fails the test if a page takes more.
+func (b *browser) wantTrips(calls *dynamotest.Trips, path string) {
+	b.Helper()
+	b.get(path) // the merchant is read once in half a minute
+	trips := 0
+	// A busy machine starts calls late that are made side by side: they overlap if they last.
+	for latency := 5 * time.Millisecond; latency < 300*time.Millisecond; latency *= 2 {
+		calls.Reset(latency)
+		b.get(path)
+		if now := calls.RoundTrips(); trips == 0 || now < trips {
+			trips = now
+		}
+		if trips <= sessionTrips+mostTrips {
+			return
+		}
+	}
+	b.Errorf("%s takes %d round trips beside its session's, and %d are the most", path, trips-sessionTrips, mostTrips)
+}
+
+func TestStockPages_roundTrips(t *testing.T) {
+	t.Parallel()
+	var calls dynamotest.Trips
+	w := open(t, calls.Option)
+	for _, name := range []string{"elden", "nova", "gift"} {
+		w.newPool("acme", name)
+	}
+	id := w.read("acme", "elden", nil)
+	b := w.signIn("ada@acme.example")
+	for _, path := range []string{"/portal", "/portal/pools", "/portal/pools/elden", "/portal/pools/elden/settings", "/portal/pools/elden/add", "/portal/uploads", "/portal/uploads/" + id} {
+		b.wantTrips(&calls, path)
+	}
+}
