@@ -36,13 +36,13 @@ func TestOrderPage(t *testing.T) {
 	if diff := cmp.Diff(map[string]bool{"own": true, "copy": true, "plain": false, "never": false}, pages()); diff != "" {
 		t.Errorf("while the merchant says nothing: %s", diff)
 	}
-	w.shop(bearer, "PUT", "/v1/order-page", OrderPage{"off"}).Want(200) // as it is
-	w.shop(bearer, "PUT", "/v1/order-page", OrderPage{"on"}).Want(428)
-	w.shop(bearer, "PUT", "/v1/order-page", OrderPage{""}, "if-match", "*").Want(422)
+	w.shop(bearer, "PUT", "/v1/order-page", OrderPage{Default: "off"}).Want(200) // as it is
+	w.shop(bearer, "PUT", "/v1/order-page", OrderPage{Default: "on"}).Want(428)
+	w.shop(bearer, "PUT", "/v1/order-page", OrderPage{Default: ""}, "if-match", "*").Want(422)
 	w.shop(bearer, "PUT", "/v1/order-page", map[string]string{}, "if-match", "*").Want(422)
 	w.advance(time.Second)
-	w.shop(bearer, "PUT", "/v1/order-page", OrderPage{"on"}, "if-match", first.ETag()).Want(200)
-	w.shop(bearer, "PUT", "/v1/order-page", OrderPage{"off"}, "if-match", first.ETag()).Want(412)
+	w.shop(bearer, "PUT", "/v1/order-page", OrderPage{Default: "on"}, "if-match", first.ETag()).Want(200)
+	w.shop(bearer, "PUT", "/v1/order-page", OrderPage{Default: "off"}, "if-match", first.ETag()).Want(412)
 	w.shop(bearer, "GET", "/v1/order-page", nil).Want(200).Into(&got)
 	if got.Default != "on" {
 		t.Errorf("once set: %+v", got)

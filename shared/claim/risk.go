@@ -38,7 +38,7 @@ func (c *Claimer) lateRisk(ctx context.Context, stored, paid order.Fulfillment) 
 	change.History = []order.History{{Line: line.ID, At: now, Event: order.RiskReported, By: c.By, Code: paid.Risk}}
 	switch {
 	case !asked:
-	case line.Mail.KeysGone():
+	case line.Mail.KeysGone() || !line.ShownAt.IsZero():
 		if err := c.tellRisk(ctx, *line); err != nil {
 			return paid, err
 		}

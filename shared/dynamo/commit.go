@@ -31,7 +31,7 @@ import (
 //   - the change's refund, only if the line has none of that id;
 //   - the line's place among those that a rule holds, which follows from its holds;
 //   - a check that no more is known of the line's order than the change knows, or a write
-//     there if the change counted the keys of the order;
+//     there if the change counted the keys of the order, or says more of it;
 //   - the count of the job that makes the change, only if no other worker has taken it;
 //   - what counts the orders of the customer's address in its day goes, with the address;
 //   - the line's places under its customer's former addresses, which follow from those;
@@ -133,7 +133,10 @@ func (s *Store) addChange(ctx context.Context, c *commit, change *order.Change) 
 	if change.Known != nil {
 		c.add(check(s.tables.Orders, wholeKey(change.Known.ID), locked(change.Known.Version)), subject{kind: existingLine})
 	}
-	if whole := change.Counts; whole != nil {
+	for _, whole := range []*order.Whole{change.Counts, change.Whole} {
+		if whole == nil {
+			continue
+		}
 		next := *whole
 		next.Version++
 		c.add(put(s.tables.Orders, encode(newWholeItem(next)), locked(whole.Version)), subject{kind: existingLine})

@@ -73,6 +73,7 @@ type fulfillmentItem struct {
 	Former     []string      `dynamodbav:"former,omitempty"`    // addresses of the customer
 	FormerWho  []string      `dynamodbav:"formerWho,omitempty"` // their keyed hashes
 	ErasedAt   int64         `dynamodbav:"erasedAt,omitempty"`
+	ShownAt    int64         `dynamodbav:"shownAt,omitempty"`
 
 	// The places in the indexes by which lines are found: see search.go.
 	Listed    string `dynamodbav:"listed,omitempty"`
@@ -144,7 +145,7 @@ func newFulfillmentItem(f order.Fulfillment) fulfillmentItem {
 		BroughtBy: f.BroughtBy, Claimed: f.Claimed, Filled: f.Filled, FilledAt: millis(f.FilledAt),
 		ReceivedAt: millis(f.ReceivedAt), PaidAt: millis(f.PaidAt), ChangedAt: millis(f.ChangedAt),
 		Currency: f.Currency, Language: f.Language, UnitPrice: f.UnitPrice, Title: f.Title, Former: f.Former, FormerWho: f.FormerHashes,
-		ErasedAt: millis(f.ErasedAt), Listed: listedPartition(f), Who: whoPartition(f), TestOf: testOf(f.Merchant, f.Side),
+		ErasedAt: millis(f.ErasedAt), ShownAt: millis(f.ShownAt), Listed: listedPartition(f), Who: whoPartition(f), TestOf: testOf(f.Merchant, f.Side),
 		outboxItem: newOutboxItem(f.Mail, string(f.ID)),
 	}
 	item.Attention, item.Since = attentionPlace(f)
@@ -230,6 +231,7 @@ func (i fulfillmentItem) attrs() attrs {
 	setTexts(item, "former", i.Former)
 	setTexts(item, "formerWho", i.FormerWho)
 	setNumber(item, "erasedAt", i.ErasedAt)
+	setNumber(item, "shownAt", i.ShownAt)
 	setText(item, "listed", i.Listed)
 	setText(item, "who", i.Who)
 	setText(item, "attention", i.Attention)
@@ -273,7 +275,7 @@ func (i fulfillmentItem) fulfillment() (order.Fulfillment, error) {
 		BroughtBy: i.BroughtBy, Claimed: i.Claimed, Filled: i.Filled, FilledAt: at(i.FilledAt),
 		ReceivedAt: at(i.ReceivedAt), PaidAt: at(i.PaidAt), ChangedAt: at(i.ChangedAt),
 		Currency: i.Currency, Language: i.Language, UnitPrice: i.UnitPrice, Title: i.Title,
-		CustomerHash: hashOf(i.Who), Former: i.Former, FormerHashes: i.FormerWho, ErasedAt: at(i.ErasedAt),
+		CustomerHash: hashOf(i.Who), Former: i.Former, FormerHashes: i.FormerWho, ErasedAt: at(i.ErasedAt), ShownAt: at(i.ShownAt),
 		Mail: i.entry(),
 	}
 	if i.Customer != nil {

@@ -25,6 +25,10 @@ type wholeItem struct {
 	Disputes map[string]order.Dispute `dynamodbav:"disputes,omitempty"`
 	Drops    map[string]dropItem      `dynamodbav:"drops,omitempty"`
 
+	LinkNumber  int   `dynamodbav:"linkNumber,omitempty"`
+	LinkMadeAt  int64 `dynamodbav:"linkMadeAt,omitempty"`
+	LinkRevoked bool  `dynamodbav:"linkRevoked,omitempty"`
+
 	ChangedAt int64  `dynamodbav:"changedAt"`
 	Due       string `dynamodbav:"due,omitempty"`
 	DueAt     int64  `dynamodbav:"dueAt,omitempty"`
@@ -55,6 +59,7 @@ func newWholeItem(w order.Whole) wholeItem {
 		primaryKey: wholeKey(w.ID), V: schema, Version: w.Version,
 		Merchant: w.Merchant, Side: string(w.Side), TestOf: testOf(w.Merchant, w.Side), Account: w.Account, Order: w.Order,
 		Disputes: maps.Clone(w.Disputes), ChangedAt: millis(w.ChangedAt), DueAt: millis(w.DueAt),
+		LinkNumber: w.Link.Number, LinkMadeAt: millis(w.Link.MadeAt), LinkRevoked: w.Link.Revoked,
 	}
 	for _, r := range w.Returns {
 		item.Returns = append(item.Returns, returnItem{
@@ -84,6 +89,7 @@ func decodeWhole(item attrs) (order.Whole, error) {
 		ID: id, Version: i.Version,
 		Merchant: i.Merchant, Side: pool.Side(i.Side), Account: i.Account, Order: i.Order,
 		Disputes: i.Disputes, ChangedAt: at(i.ChangedAt), DueAt: at(i.DueAt),
+		Link: order.PageLink{Number: i.LinkNumber, MadeAt: at(i.LinkMadeAt), Revoked: i.LinkRevoked},
 	}
 	for _, r := range i.Returns {
 		w.Returns = append(w.Returns, order.Return{

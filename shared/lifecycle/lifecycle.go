@@ -276,7 +276,7 @@ func (l *Lifecycle) giveBack(ctx context.Context, change *order.Change, keys []p
 
 // keysBack returns what becomes of keys that the line gives back, of which their return said
 // so, and the number of shards of its pool. Keys are sold again only if no mailer ever held
-// them.
+// them, and no page showed them.
 func (l *Lifecycle) keysBack(ctx context.Context, line order.Fulfillment, to order.Disposition) (order.Disposition, int, error) {
 	if to == "" {
 		var err error
@@ -287,7 +287,7 @@ func (l *Lifecycle) keysBack(ctx context.Context, line order.Fulfillment, to ord
 	if to != order.Restock {
 		return to, 0, nil
 	}
-	if line.Mail.KeysLeft() {
+	if line.KeysSeen() {
 		return order.Revoke, 0, nil
 	}
 	feeder, _, err := l.Settings.Pool(ctx, line.Merchant, line.Pool)

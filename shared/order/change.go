@@ -43,6 +43,11 @@ type Change struct {
 	// and writes there itself: of two lines that are paid at once, one counts the other.
 	Counts *Whole
 
+	// Whole is what is known of the line's order, to be stored with the change; nil: nothing
+	// new. The change fails with retry.ErrChanged if anything was written there since it was
+	// read.
+	Whole *Whole
+
 	// Job is the job that makes the change; nil: none does. The change counts in it, and
 	// fails with job.ErrFenced if another worker has taken it.
 	Job *job.Job

@@ -49,7 +49,7 @@ func (f Fulfillment) Owes() bool {
 }
 
 // functions are those that write to histories; whoever else does is a person.
-var functions = []string{"webhook", "catchup", "fill", "deliver", "sweep", "ses", "retention"}
+var functions = []string{"webhook", "catchup", "fill", "deliver", "sweep", "ses", "retention", "orderpage"}
 
 // ByPerson reports whether a person did it, and no function on its own.
 func (h History) ByPerson() bool { return !slices.Contains(functions, h.By) }

@@ -46,6 +46,10 @@ const (
 	Replaced      EventKind = "replaced"       // a key was set aside for a new one, Code names both, by their IDs, and why
 	Resent        EventKind = "resent"         // the mail with the keys is sent again
 	Erased        EventKind = "erased"         // nothing of the customer is kept since
+	PageOpened    EventKind = "page-opened"    // somebody who has its link opened the order's page; at most once an hour
+	KeysShown     EventKind = "keys-shown"     // the line's keys were shown; by its customer at most once an hour
+	LinkReplaced  EventKind = "link-replaced"  // the order's page has another link
+	LinkRevoked   EventKind = "link-revoked"   // the order's page has no link
 )
 
 // The events of a line's mails.

@@ -212,6 +212,9 @@ type Fulfillment struct {
 	FormerHashes []string
 	ErasedAt     time.Time // since when nothing of the customer is kept; zero: it is. See Erase
 
+	// ShownAt is when its keys were first shown on a page; zero: never. See KeysSeen.
+	ShownAt time.Time
+
 	Mail outbox.Entry
 }
 
@@ -307,6 +310,17 @@ func (f *Fulfillment) RenewParent() {
 func (f Fulfillment) Complete() bool {
 	return f.State() == Fulfilled && f.Missing() == 0 && (f.Allocated > 0 || f.KeysOfParent)
 }
+
+// Showable reports whether the keys of the line may be shown to its customer: those that a
+// mail could bring. W is what is known of its order.
+func (f Fulfillment) Showable(w Whole) bool {
+	_, forbidden := w.Forbids(f)
+	return !forbidden && f.Complete() && !f.KeysOfParent
+}
+
+// KeysSeen reports whether somebody may know keys that the line has or had: a mailer leased a
+// mail with them, or a page showed them.
+func (f Fulfillment) KeysSeen() bool { return f.Mail.KeysLeft() || !f.ShownAt.IsZero() }
 
 // Paid returns the line of an expected record once it is paid: what was returned of it
 // stays returned.

@@ -12,8 +12,8 @@ import (
 )
 
 // Whole is what is known of an order as a whole, whether its lines are known or not:
-// the returns and disputes that name no line, and the refunds that failed. It is only added
-// to, and never deleted.
+// the returns and disputes that name no line, the refunds that failed, and the link of its
+// page. It is only added to, and never deleted.
 //
 // Who brings a return or a dispute writes it here, and then reads the lines. Who lets a
 // key leave (the mailer) writes to the line, and then reads here. One of the two always
@@ -31,10 +31,37 @@ type Whole struct {
 	Disputes map[string]Dispute
 	Drops    map[string]Drop // by dispute: those that a person dropped
 
+	Link PageLink
+
 	// ChangedAt is when something was last added.
 	ChangedAt time.Time
 	// DueAt is when the sweep applies it to the order's lines; zero: no more.
 	DueAt time.Time
+}
+
+// PageLink is the link of the order's page, as far as it is not that of every order: see
+// link.Page. One that is replaced or revoked is good no more.
+type PageLink struct {
+	Number  int       // of links before it
+	MadeAt  time.Time // when it replaced another; zero: it came with the order
+	Revoked bool      // there is none until another is made
+}
+
+// Replace makes another link.
+func (l *PageLink) Replace(now time.Time) { *l = PageLink{Number: l.Number + 1, MadeAt: now} }
+
+// Revoke leaves the order without a link.
+func (l *PageLink) Revoke() { *l = PageLink{Number: l.Number + 1, Revoked: true} }
+
+// Since returns when the link was made, of an order with these lines.
+func (l PageLink) Since(lines ...Fulfillment) time.Time {
+	since := l.MadeAt
+	for _, line := range lines {
+		if l.MadeAt.IsZero() && (since.IsZero() || line.ReceivedAt.Before(since)) {
+			since = line.ReceivedAt
+		}
+	}
+	return since
 }
 
 // Return is a return that names no line of its order.

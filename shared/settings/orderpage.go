@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -25,6 +26,7 @@ type OrderPageStore interface {
 func (s *OrderPages) Get(ctx context.Context, merchant string) (catalog.OrderPages, error) {
 	o, err := s.Store.OrderPages(ctx, merchant)
 	o.Version++
+	o.Days = cmp.Or(o.Days, catalog.DefaultPageDays)
 	return o, err
 }
 
@@ -32,6 +34,9 @@ func (s *OrderPages) Get(ctx context.Context, merchant string) (catalog.OrderPag
 func CheckOrderPages(o catalog.OrderPages) []Problem {
 	var p problems
 	p.orderPage("default", o.Default)
+	if o.Days < 0 || o.Days > catalog.MaxPageDays {
+		p.add("days", "use a number of days from 1 to %d", catalog.MaxPageDays)
+	}
 	return p
 }
 
@@ -45,7 +50,7 @@ func (s *OrderPages) Put(ctx context.Context, next catalog.OrderPages, by access
 	if err != nil {
 		return o, err
 	}
-	next.Version = before.Version
+	next.Version, next.Days = before.Version, cmp.Or(next.Days, catalog.DefaultPageDays)
 	same := next == before
 	if err := c.check(before.Version, same); err != nil || same {
 		return before, err

@@ -192,8 +192,8 @@ var mutants = []mutant{
 	{
 		breaks: "an order that is called risky while its mail is leased is held, and nobody is told that its keys are gone",
 		file:   "shared/claim/risk.go",
-		old:    `case line.Mail.KeysGone():`,
-		new:    `case line.Mail.KeysGone() && line.Mail.State != "sending":`,
+		old:    `case line.Mail.KeysGone() || !line.ShownAt.IsZero():`,
+		new:    `case line.Mail.KeysGone() && line.Mail.State != "sending" || !line.ShownAt.IsZero():`,
 		in:     "shared/claim", test: "TestLateRisk_whileTheMailIsLeased",
 	},
 	{
@@ -871,8 +871,8 @@ var mutants = []mutant{
 	{
 		breaks: "keys that a mailer had are for sale again",
 		file:   "shared/lifecycle/lifecycle.go",
-		old:    `if line.Mail.KeysLeft() {`,
-		new:    `if line.Mail.KeysLeft() && false {`,
+		old:    `if line.KeysSeen() {`,
+		new:    `if line.KeysSeen() && false {`,
 		in:     "shared/lifecycle", test: "TestReturn_aWithdrawnLeaseCounts",
 	},
 	{
