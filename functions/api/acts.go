@@ -24,6 +24,7 @@ import (
 type changes interface {
 	lineActs
 	orderActs
+	linkActs
 	ResendTo(ctx context.Context, id order.LineID, email string, act lifecycle.Act) (order.Fulfillment, error)
 	Cancel(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error)
 	ReturnLine(ctx context.Context, r lifecycle.LineReturn) (order.Fulfillment, error)
@@ -42,6 +43,12 @@ type lineActs interface {
 type orderActs interface {
 	ReturnSeen(ctx context.Context, of order.Whole, r order.Return, seen ...order.LineVersion) ([]order.Fulfillment, error)
 	ReleaseDisputed(ctx context.Context, of order.Whole, act lifecycle.Act, seen ...order.LineVersion) ([]order.Fulfillment, error)
+}
+
+// linkActs are the acts on the link of an order's page.
+type linkActs interface {
+	ReplaceLink(ctx context.Context, of order.Fulfillment, act lifecycle.Act) (order.Whole, error)
+	RevokeLink(ctx context.Context, of order.Fulfillment, act lifecycle.Act) (order.Whole, error)
 }
 
 // Acted says how the lines of an order stand after an act.

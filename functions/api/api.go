@@ -13,6 +13,7 @@ import (
 	"keypool/shared/intake"
 	"keypool/shared/inventory"
 	"keypool/shared/lifecycle"
+	"keypool/shared/orderpage"
 	"keypool/shared/review"
 	"keypool/shared/search"
 	"keypool/shared/settings"
@@ -49,6 +50,8 @@ type api struct {
 	eraser     *lifecycle.Eraser
 	retention  *settings.Retentions
 	orderPages *settings.OrderPages
+	pages      *orderpage.Pages
+	publicURL  string
 	byHand     *intake.ByHand
 	review     *settings.Reviews
 	trail      *settings.Trail

@@ -463,7 +463,7 @@ func randomCatalog(rng *rand.Rand, now Catalog, shards map[string]int) Catalog {
 		}
 	}
 	c.Review = &ReviewSettings{Rules: Review{Always: rng.IntN(2) == 0, MaxKeys: rng.IntN(3)}, BrakesItself: rng.IntN(2) == 0}
-	c.OrderPage, c.Retention = &OrderPage{one("on", "off")}, &Retention{rng.IntN(3)}
+	c.OrderPage, c.Retention = &OrderPage{Default: one("on", "off"), Days: 1 + rng.IntN(400), QueuePlace: rng.IntN(2) == 0}, &Retention{rng.IntN(3)}
 	a := c.Accounts["generic"]
 	a.OtherProducts, a.DeliversFrom = one("ignore", "unconnected"), noon.Add(time.Duration(rng.IntN(3))*time.Hour)
 	c.Accounts["generic"] = a

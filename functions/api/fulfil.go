@@ -132,11 +132,12 @@ func (a *api) fulfil(ctx context.Context, number string, in Fulfil) (*rest.Body[
 	if err != nil {
 		return nil, fulfilError(err)
 	}
-	history, err := a.orders.OrderHistory(ctx, lines[0].ID.OrderHalf())
+	read, _, err := a.readWhole(ctx, lines[0].ID.OrderHalf())
 	if err != nil {
 		return nil, err
 	}
-	body, err := a.order(ctx, readOrder{lines, history})
+	read.lines = lines
+	body, err := a.order(ctx, read)
 	return &rest.Body[Order]{Body: body}, err
 }
 

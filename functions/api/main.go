@@ -29,6 +29,7 @@ import (
 	"keypool/shared/inventory"
 	"keypool/shared/kms"
 	"keypool/shared/lifecycle"
+	"keypool/shared/orderpage"
 	"keypool/shared/platform/all"
 	"keypool/shared/platform/standard"
 	"keypool/shared/review"
@@ -98,6 +99,8 @@ func wire(env *config.Env, cfg aws.Config) any {
 		exports: &inventory.Exports{Jobs: store, Files: reports, Now: time.Now},
 		orders:  store, numbers: &search.Numbers{Accounts: store}, search: &search.Finder{Merchants: merchants, Lines: store, Now: time.Now}, refusals: store,
 		changes: acts, eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: refill.Queue, Now: time.Now}, retention: &settings.Retentions{Store: store, Now: time.Now}, orderPages: &settings.OrderPages{Store: store, Now: time.Now},
+		pages:     &orderpage.Pages{Settings: merchants, Common: catalog.NewCachedOrderPages(store, time.Now), Keys: &lifecycle.Shower{Store: store, Now: time.Now}, Now: time.Now},
+		publicURL: env.URL("KEYPOOL_PUBLIC_URL"),
 		byHand: &intake.ByHand{
 			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: refill.Queue, Notices: store, By: "api", Now: time.Now},
 			Orders: store, Notices: store, MaxQuantity: mostUnits,

@@ -34,7 +34,9 @@ func (o OrderPage) settings(merchant string) catalog.OrderPages {
 	return catalog.OrderPages{Merchant: merchant, Default: catalog.OrderPage(o.Default), Days: o.Days, QueuePlace: o.QueuePlace}
 }
 
-func newOrderPage(o catalog.OrderPages) OrderPage { return OrderPage{string(o.Default), o.Days, o.QueuePlace} }
+func newOrderPage(o catalog.OrderPages) OrderPage {
+	return OrderPage{string(o.Default), o.Days, o.QueuePlace}
+}
 
 func (a *api) addOrderPage(to *rest.API) {
 	const page = "A customer who has the page's link, which is in the mails of the order, sees its keys there, or that they are to come, and has its mail sent again. "

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"golang.org/x/sync/errgroup"
 
+	"keypool/shared/access"
 	"keypool/shared/lifecycle"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -23,6 +24,7 @@ type Order struct {
 	Test     bool     `json:"test" doc:"It was marked as a test: it reaches test keys only."`
 	Customer Customer `json:"customer" doc:"Empty of a customer who was erased."`
 	Lines    []Line   `json:"lines" nullable:"false"`
+	Page     string   `json:"order_page,omitempty" doc:"The address of the page that shows the customer this order and its keys, where it has one: see put-order-page. Whoever has it can see the keys, so it is told to those alone who may get-order-link. Not in lists."`
 	Timeline []Entry  `json:"timeline,omitempty" nullable:"false" doc:"What happened to its lines, oldest first, and after that what comes to them by itself. A repeat of a webhook that changed nothing is not told. Not in lists."`
 }
 
@@ -74,7 +76,7 @@ type Line struct {
 type Entry struct {
 	At        time.Time `json:"at,omitzero" doc:"Of what comes by itself: at once where left out."`
 	Line      string    `json:"line"`
-	What      string    `json:"what" doc:"What happened: received (its payment), keys-taken (when it was paid, or while it waited), queued (it waits: its place in the queue counts from then), fulfilled-by-hand, paid-again, cancelled, address-added, address-corrected, risk-reported, units-returned, order-returned, refund-matched, refund-failed, reported, held, released, replaced, resent, mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain, mail-withdrawn or erased. What comes by itself: mail-tried (its mail is sent, or tried again), lease-ends (its mail is being sent; if that was cut off, it is sent again), sweep-looks (whether something stopped halfway is looked at) or needs-attention (it will have waited for an hour, and be listed by attention=true)."`
+	What      string    `json:"what" doc:"What happened: received (its payment), keys-taken (when it was paid, or while it waited), queued (it waits: its place in the queue counts from then), page-opened (the page of the order, by whoever has its link; at most once an hour), keys-shown (on that page, at most once an hour, or to somebody who works here), link-replaced, link-revoked (of that page), fulfilled-by-hand, paid-again, cancelled, address-added, address-corrected, risk-reported, units-returned, order-returned, refund-matched, refund-failed, reported, held, released, replaced, resent, mail-sent, mail-delayed, mail-delivered, mail-bounced, mail-complained, mail-failed, mail-uncertain, mail-withdrawn or erased. What comes by itself: mail-tried (its mail is sent, or tried again), lease-ends (its mail is being sent; if that was cut off, it is sent again), sweep-looks (whether something stopped halfway is looked at) or needs-attention (it will have waited for an hour, and be listed by attention=true)."`
 	Ahead     bool      `json:"ahead,omitempty" doc:"It comes by itself, unless something else comes first. Where an order has no such entry, nothing comes until somebody acts, its platform reports something, or keys come."`
 	By        string    `json:"by,omitempty" doc:"Who did it: a function, ses, or the name of a token. Payments come by webhook or catchup, or by api where somebody fulfils an order by hand."`
 	Account   string    `json:"account,omitempty" doc:"Of received: the account that it came through."`
@@ -206,7 +208,10 @@ type cancelByQuery struct {
 
 // orders reads orders.
 type orders interface {
-	// Lines returns the lines of an order, none if there is no such order.
+	// Order returns the lines of an order, none if there is no such order, and what is known of
+	// it as a whole.
+	Order(ctx context.Context, orderID string) ([]order.Fulfillment, order.Whole, error)
+	// Lines returns its lines alone.
 	Lines(ctx context.Context, orderID string) ([]order.Fulfillment, error)
 	// OrderHistory returns the events of each line of an order, oldest first.
 	OrderHistory(ctx context.Context, orderID string) (map[order.LineID][]order.History, error)
@@ -246,6 +251,7 @@ func (a *api) addOrders(to *rest.API) {
 	})
 	a.addActs(to)
 	a.addFulfil(to)
+	a.addOrderLink(to)
 }
 
 func (a *api) listOrders(ctx context.Context, in *ListOrders) (*rest.Body[OrderList], error) {
@@ -346,6 +352,7 @@ const mostInQueue = 1000
 // readOrder is an order as it is read: its lines, and what happened to them.
 type readOrder struct {
 	lines   []order.Fulfillment
+	whole   order.Whole
 	history map[order.LineID][]order.History
 }
 
@@ -354,7 +361,7 @@ func (a *api) readWhole(ctx context.Context, orderID string) (readOrder, []order
 	var whole readOrder
 	reading, ctx := errgroup.WithContext(ctx)
 	reading.Go(func() (err error) {
-		whole.lines, err = a.orders.Lines(ctx, orderID)
+		whole.lines, whole.whole, err = a.orders.Order(ctx, orderID)
 		return err
 	})
 	reading.Go(func() (err error) {
@@ -372,6 +379,12 @@ func (a *api) order(ctx context.Context, of readOrder) (Order, error) {
 	var timeline []order.Entry
 	var reading errgroup.Group
 	reading.SetLimit(readAtOnce)
+	if access.From(ctx).May("get-order-link") == nil {
+		reading.Go(func() (err error) {
+			body.Page, err = a.pageAddress(ctx, of)
+			return err
+		})
+	}
 	for i, line := range of.lines {
 		body.Lines[i] = newLine(line)
 		timeline = append(timeline, line.Timeline(of.history[line.ID], a.search.Now())...)

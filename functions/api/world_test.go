@@ -24,6 +24,7 @@ import (
 	"keypool/shared/intake"
 	"keypool/shared/inventory"
 	"keypool/shared/lifecycle"
+	"keypool/shared/orderpage"
 	"keypool/shared/platform"
 	"keypool/shared/platform/all"
 	"keypool/shared/platform/standard"
@@ -131,6 +132,8 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		search:     &search.Finder{Merchants: merchants, Lines: store, Now: w.now},
 		refusals:   store,
 		changes:    acts, eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: w.fill, Now: w.now}, retention: &settings.Retentions{Store: store, Now: w.now}, orderPages: &settings.OrderPages{Store: store, Now: w.now},
+		pages:     &orderpage.Pages{Settings: catalog.NewCached(store, w.now), Common: catalog.NewCachedOrderPages(store, w.now), Keys: &lifecycle.Shower{Store: store, Now: w.now}, Now: w.now},
+		publicURL: "https://keypool.example",
 		byHand: &intake.ByHand{
 			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: w.fill, Notices: store, By: "webhook", Now: w.now},
 			Orders: store, Notices: store, MaxQuantity: 1000,

@@ -110,6 +110,7 @@ var (
 	settingsThrottle = Throttle{50, 100}
 	documentThrottle = Throttle{5, 10}
 	linksThrottle    = Throttle{10, 20}
+	pageThrottle     = Throttle{50, 100} // customers look at their orders after a sale; strangers may try some
 )
 
 // Throttle returns the limit of a route in this deployment.

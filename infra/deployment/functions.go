@@ -347,6 +347,24 @@ var Functions = []Function{
 		},
 	},
 	{
+		ID:          "OrderPage",
+		Description: "The page of an order, for the customer who has its link",
+		Memory:      512,
+		Timeout:     28 * time.Second,
+		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "SESSIONS_TABLE"},
+		Rights: []Right{
+			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix}},
+			// It writes that keys are shown, and that a mail is due.
+			{Target: ordersTable, Actions: "GetItem Query PutItem ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
+			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix}, CountOnly: true},
+			{Target: sessionsTable, Actions: "UpdateItem", Items: []string{dynamo.LimitsPrefix}},
+			{Target: tableKey, Actions: readAndWrite},
+		},
+		Routes: []Route{
+			{Method: "ANY", Path: "/o/{proxy+}", Throttle: pageThrottle},
+		},
+	},
+	{
 		ID:          "Operator",
 		Description: "What the operator sets up: merchants and their tokens",
 		Memory:      256,

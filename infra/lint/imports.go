@@ -13,7 +13,7 @@ var adapters = []string{"boot", "config", "dynamo", "kms", "s3", "ses", "sqs", "
 
 // The packages of the domain that each do one job for the functions. They import
 // nouns (pool, order, catalog, …), and not each other.
-var useCases = []string{"catchup", "claim", "delivery", "ingest", "intake", "inventory", "review", "search", "settings", "stock", "sweep"}
+var useCases = []string{"catchup", "claim", "delivery", "ingest", "intake", "inventory", "orderpage", "review", "search", "settings", "stock", "sweep"}
 
 // The use cases that another use case, or an adapter, may import: intake turns a
 // webhook into claims, web answers the problems that settings finds.

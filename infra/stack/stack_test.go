@@ -405,6 +405,7 @@ func TestAPI_isThrottledAndLogsNoPath(t *testing.T) {
 		"ANY /portal":                                    limit(50, 100),
 		"ANY /portal/{proxy+}":                           limit(50, 100),
 		"POST /portal/sign-in/{proxy+}":                  limit(10, 20),
+		"ANY /o/{proxy+}":                                limit(50, 100),
 		"GET /":                                          limit(5, 10),
 		"GET /robots.txt":                                limit(5, 10),
 		"GET /openapi.json":                              limit(5, 10),

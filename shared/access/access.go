@@ -46,8 +46,8 @@ func Names(scopes []Scope) []string {
 var means = map[Scope]string{
 	Upload:      "bring keys, and key files",
 	OrdersRead:  "read orders, with their customers, and refusals",
-	OrdersWrite: "fulfil orders by hand, cancel, return, hold, release and reject orders, replace keys, set the brake, erase customers, place test orders",
-	KeysRead:    "find out what became of a key, and export keys",
+	OrdersWrite: "fulfil orders by hand, cancel, return, hold, release and reject orders, replace keys and links of order pages, set the brake, erase customers, place test orders",
+	KeysRead:    "find out what became of a key, export keys, and show those of an order, also by the link of its page",
 	Settings:    "read and change pools, products, texts, review, retention, sender; read accounts and uploads; try webhooks; answer for held files; withdraw, move and block keys; wipe test data; read and cancel jobs",
 	Secrets:     "set up accounts and give them signing secrets, list and revoke tokens",
 	People:      "say who works here, and in which role",
@@ -97,11 +97,22 @@ var Needs = map[string]Scope{
 	"set-brake":              OrdersWrite,
 	"release-brake":          OrdersWrite,
 	"replace-key":            OrdersWrite,
-	"place-test-order":       OrdersWrite,
-	"erase-customer":         OrdersWrite,
-	"erase-order":            OrdersWrite,
-	"erase-order-by-query":   OrdersWrite,
-	"replace-key-by-query":   OrdersWrite,
+
+	"replace-order-link":          OrdersWrite,
+	"replace-order-link-by-query": OrdersWrite,
+	"revoke-order-link":           OrdersWrite,
+	"revoke-order-link-by-query":  OrdersWrite,
+
+	"place-test-order":     OrdersWrite,
+	"erase-customer":       OrdersWrite,
+	"erase-order":          OrdersWrite,
+	"erase-order-by-query": OrdersWrite,
+	"replace-key-by-query": OrdersWrite,
+
+	"get-order-link":           KeysRead, // who has it sees the keys
+	"get-order-link-by-query":  KeysRead,
+	"show-order-keys":          KeysRead,
+	"show-order-keys-by-query": KeysRead,
 
 	"find-keys":     KeysRead,
 	"export-keys":   KeysRead,

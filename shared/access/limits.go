@@ -5,51 +5,64 @@ import (
 	"time"
 )
 
-// SignInCounts counts what strangers may do a few times only.
-type SignInCounts interface {
-	// CountSignIns counts one more of what a limit is about, in its span of time, and returns
+// Counts counts what strangers may do a few times only.
+type Counts interface {
+	// CountAttempts counts one more of what a limit is about, in its span of time, and returns
 	// how many there were in it.
-	CountSignIns(ctx context.Context, what, of string, span time.Duration, now time.Time) (int, error)
+	CountAttempts(ctx context.Context, what, of string, span time.Duration, now time.Time) (int, error)
 }
 
-// limit bounds how often something may be asked for in a span of time.
-type limit struct {
-	what string
-	most int
-	span time.Duration
+// Limit bounds how often something may be asked for in a span of time.
+type Limit struct {
+	What string
+	Most int
+	Span time.Duration
 }
 
 // The limits of asking for a sign-in. A person mistypes, waits and asks again: a few times an
 // hour. An office asks from one address of the network.
 var (
-	ofAddress        = limit{"address", 10, time.Hour}
-	ofNetwork        = limit{"network", 60, time.Hour}
-	ofAddressNetwork = limit{"address-network", 5, 15 * time.Minute}
+	ofAddress        = Limit{"address", 10, time.Hour}
+	ofNetwork        = Limit{"network", 60, time.Hour}
+	ofAddressNetwork = Limit{"address-network", 5, 15 * time.Minute}
 )
 
-// within counts one more of each, side by side, and reports whether none of them is over its
-// most. Each is counted whatever the others say: the answer takes the same time.
-func within(ctx context.Context, counts SignInCounts, now time.Time, limits map[limit]string) (bool, error) {
+// Attempts are how many there were of each limit, this one included.
+type Attempts map[Limit]int
+
+// Within reports whether none of them is over its most.
+func (a Attempts) Within() bool {
+	for l, n := range a {
+		if n > l.Most {
+			return false
+		}
+	}
+	return true
+}
+
+// CountAttempts counts one more of each, side by side. Each is counted whatever the others
+// say: the answer takes the same time.
+func CountAttempts(ctx context.Context, counts Counts, now time.Time, limits map[Limit]string) (Attempts, error) {
 	type result struct {
 		n   int
 		err error
-		l   limit
+		l   Limit
 	}
 	results := make(chan result, len(limits))
 	for l, of := range limits {
 		go func() {
-			n, err := counts.CountSignIns(ctx, l.what, of, l.span, now)
+			n, err := counts.CountAttempts(ctx, l.What, of, l.Span, now)
 			results <- result{n, err, l}
 		}()
 	}
-	ok := true
+	attempts := make(Attempts, len(limits))
 	var failed error
 	for range limits {
 		r := <-results
-		ok = ok && r.n <= r.l.most
+		attempts[r.l] = r.n
 		if r.err != nil {
 			failed = r.err
 		}
 	}
-	return ok, failed
+	return attempts, failed
 }

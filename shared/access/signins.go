@@ -16,7 +16,7 @@ import (
 // It is safe for concurrent use.
 type SignIns struct {
 	Store  SignInStore
-	Counts SignInCounts
+	Counts Counts
 	Now    func() time.Time
 }
 
@@ -39,8 +39,8 @@ type SignInStore interface {
 func (s *SignIns) Ask(ctx context.Context, address, browser, from string) (name string, err error) {
 	name, now := NewName(), s.Now()
 	address = strings.ToLower(strings.TrimSpace(address))
-	ok, err := within(ctx, s.Counts, now, map[limit]string{ofAddress: address, ofNetwork: from, ofAddressNetwork: address + " " + from})
-	if err != nil || !ok || !mailaddress.Valid(address) {
+	attempts, err := CountAttempts(ctx, s.Counts, now, map[Limit]string{ofAddress: address, ofNetwork: from, ofAddressNetwork: address + " " + from})
+	if err != nil || !attempts.Within() || !mailaddress.Valid(address) {
 		return name, err
 	}
 	r := SignIn{Hash: HashName(name), Address: address, Browser: browser, From: from, AskedAt: now}

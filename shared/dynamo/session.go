@@ -126,16 +126,15 @@ func (s *Store) EndSession(ctx context.Context, of access.Whom, hash string) err
 	return wrap(s.write(ctx, remove(s.tables.Sessions, sessionKey(of, hash), always)), "end a session")
 }
 
-// CountSignIns counts one more of what is limited in a span of time, and returns how many
-// there were: see access.Limits.
-func (s *Store) CountSignIns(ctx context.Context, what, of string, span time.Duration, now time.Time) (int, error) {
+// CountAttempts implements access.Counts: one write.
+func (s *Store) CountAttempts(ctx context.Context, what, of string, span time.Duration, now time.Time) (int, error) {
 	begins := now.Truncate(span)
 	u := newUpdate(always)
 	u.set("v", number(schema))
 	u.set(ExpiresAttribute, number(begins.Add(2*span).Unix()))
 	u.add("count", 1)
 	item, err := s.writeAndRead(ctx, u.write(s.tables.Sessions, limitKey(what, access.HashName(of), begins)))
-	return int(numberOf(item["count"])), wrap(err, "count sign-ins")
+	return int(numberOf(item["count"])), wrap(err, "count attempts")
 }
 
 func newSignInItem(r access.SignIn) signInItem {

@@ -29,9 +29,17 @@ var Posts = map[string]Repeat{
 	// An address is made, and stored nowhere; each is in the audit trail.
 	"link-job-file": Settles,
 
-	"cancel-order":           Settles,
-	"cancel-order-by-query":  Settles,
-	"hold-order":             Settles,
+	"cancel-order":          Settles,
+	"cancel-order-by-query": Settles,
+	"hold-order":            Settles,
+	// It shows them again, and the history says so again.
+	"show-order-keys":             Reads,
+	"show-order-keys-by-query":    Reads,
+	"revoke-order-link":           Settles,
+	"revoke-order-link-by-query":  Settles,
+	"replace-order-link":          Repeats,
+	"replace-order-link-by-query": Repeats,
+
 	"hold-order-by-query":    Settles,
 	"release-order":          Settles,
 	"release-order-by-query": Settles,

@@ -7,6 +7,9 @@ import (
 )
 
 var (
+	// ErrNoPage means that an order has no page: its products have none, or its link was revoked
+	// or has ended.
+	ErrNoPage = errors.New("the order has no page")
 	// ErrNoOrder means that the merchant has no such order.
 	ErrNoOrder = errors.New("there is no such order")
 	// ErrNoLine means that an order has no line of a name.

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // the list of time zones must not depend on the machine
@@ -17,6 +15,7 @@ import (
 
 	"keypool/shared/catalog"
 	"keypool/shared/lazy"
+	"keypool/shared/look"
 	"keypool/shared/mail/frame"
 	"keypool/shared/mail/text"
 	"keypool/shared/mailaddress"
@@ -438,24 +437,8 @@ func (p *problems) color(path, s string) {
 // keyGround is what keys stand on in a mail, a little darker than what other links stand on.
 const keyGround = "#f6f8fa"
 
-// contrast is that of a color where keys stand: 1 or less is none, 21 the most there is (WCAG 2.2).
-func contrast(color string) float64 { return (luminance(keyGround) + 0.05) / (luminance(color) + 0.05) }
-
-// luminance is that of a color, from 0 to 1 (WCAG 2.2).
-func luminance(color string) float64 {
-	luminance := 0.0
-	for i, weight := range []float64{0.2126, 0.7152, 0.0722} {
-		n, _ := strconv.ParseUint(color[1+2*i:3+2*i], 16, 8) // checked by its form
-		part := float64(n) / 255
-		if part <= 0.04045 {
-			part /= 12.92
-		} else {
-			part = math.Pow((part+0.055)/1.055, 2.4)
-		}
-		luminance += weight * part
-	}
-	return luminance
-}
+// contrast is that of a color where keys stand.
+func contrast(color string) float64 { return look.Contrast(keyGround, color) }
 
 // rules checks rules of review.
 func (p *problems) rules(path string, r catalog.Rules) {

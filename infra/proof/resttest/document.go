@@ -180,16 +180,17 @@ func pointer(parts ...string) string {
 
 var inBraces = regexp.MustCompile(`\{[^}]+\}`)
 
-// operationOf returns the operation that a request is for, "" if it is for none.
-func (s *Document) operationOf(method, path string) (string, operation) {
+// operationOf returns the operation that a request is for, "" if it is for none: that whose path
+// has the most segments of its own.
+func (s *Document) operationOf(method, path string) (best string, op operation) {
+	most := -1
 	for template, methods := range s.doc.Paths {
-		if s.paths[template].MatchString(path) {
-			if op, ok := methods[strings.ToLower(method)]; ok {
-				return template, op
-			}
+		found, ok := methods[strings.ToLower(method)]
+		if own := strings.Count(inBraces.ReplaceAllString(template, ""), "/") - len(inBraces.FindAllString(template, -1)); ok && own > most && s.paths[template].MatchString(path) {
+			best, op, most = template, found, own
 		}
 	}
-	return "", operation{}
+	return best, op
 }
 
 // Holds fails the test unless the document describes such a response. Client sends
@@ -468,4 +469,4 @@ func (s *Document) Webhook(t testing.TB, name string, body []byte) error {
 }
 
 // acts are the operations that change an order, and say how in their bodies.
-var acts = regexp.MustCompile(`^(fulfil-order|cancel-order|return-order|hold-order|release-order|reject-order|release-held|reject-held|resend-order|replace-key|erase-order|erase-customer)(-by-query)?$`)
+var acts = regexp.MustCompile(`^(fulfil-order|cancel-order|return-order|hold-order|release-order|reject-order|release-held|reject-held|resend-order|replace-key|replace-order-link|revoke-order-link|erase-order|erase-customer)(-by-query)?$`)

@@ -57,6 +57,7 @@ type Frame struct {
 
 	Keys    Keys    `json:"keys"`
 	Redeem  Redeem  `json:"redeem"`
+	Page    Page    `json:"page"`
 	Links   Links   `json:"links"`
 	Dates   Dates   `json:"dates"`
 	Numbers Numbers `json:"numbers"`
@@ -120,6 +121,54 @@ type Redeem struct {
 	One  string `json:"one"`
 	Two  string `json:"two,omitzero"` // where a language has a dual
 	More string `json:"more"`
+}
+
+// Page is the page of an order: see package orderpage.
+type Page struct {
+	Link string `json:"link"` // of a mail, that leads there, with {URL}
+
+	Title   string `json:"title"`
+	Private string `json:"private"`
+
+	Ready     string `json:"ready"`
+	Show      string `json:"show"` // the button
+	Shown     string `json:"shown"`
+	Copy      string `json:"copy"`
+	CopyAll   string `json:"copy_all"`
+	Copied    string `json:"copied"`
+	Text      string `json:"text"` // the button that downloads the keys as one
+	Download  string `json:"download"`
+	Instructs string `json:"instructions"`
+
+	Waiting  string `json:"waiting"`
+	Place    string `json:"place"`  // with {COUNT}
+	Partly   string `json:"partly"` // with {THERE} and {DUE}
+	Held     string `json:"held"`
+	Returned string `json:"returned"`
+	Renewed  string `json:"renewed"`
+	Erased   string `json:"erased"`
+
+	MailsTo string `json:"mails_to"` // with {ADDRESS}
+	Send    string `json:"send"`     // the button
+	Sent    string `json:"sent"`     // with {ADDRESS}
+
+	WrongTitle string `json:"wrong_title"`
+	Wrong      string `json:"wrong"`
+	OftenTitle string `json:"often_title"`
+	Often      string `json:"often"`
+	FaultTitle string `json:"fault_title"`
+	Fault      string `json:"fault"`
+
+	Lost Lost `json:"lost"`
+}
+
+// Lost is the page for a customer who has lost the mail.
+type Lost struct {
+	Link  string `json:"link"` // that leads there
+	Title string `json:"title"`
+	Body  string `json:"body"`
+	Send  string `json:"send"` // the button
+	Done  string `json:"done"`
 }
 
 // Links are the lines of a product's links.

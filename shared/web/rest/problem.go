@@ -62,6 +62,7 @@ var answers = []struct {
 	{job.ErrWithdrawn, http.StatusConflict, "This upload was withdrawn, so its keys are not for sale and nothing was moved. get-upload names the job."},
 	{pool.ErrUnknownKey, http.StatusNotFound, "No pool here has such a key, nor ever had it. Look whether the texts are complete, with the dashes and the case of letters that the key file had."},
 	{order.ErrNoOrder, http.StatusNotFound, "There is no such order. Look at its number, and at account and test in the query if you name them. An order is known once its platform has reported it, or somebody has fulfilled it by hand."},
+	{order.ErrNoPage, http.StatusNotFound, "The order has no page that can be shown: its products have none (see order_page of put-product and put-order-page), its link has ended, or it was revoked. replace-order-link makes another link."},
 	{order.ErrNoLine, http.StatusNotFound, "The order lacks a line that you name, and nothing was changed. get-order lists its lines."},
 	{order.ErrPlace, http.StatusUnprocessableEntity, "after is not a place in this list: give next as the page before gave it, with the same filters, or begin without it."},
 	{order.ErrNotHeld, http.StatusNotFound, "The line holds no such key, and nothing was changed. get-order lists the key_ids that it holds."},

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"keypool/shared/link"
+	"keypool/shared/orderpage"
+	"keypool/shared/problem"
+	"keypool/shared/retry"
+	"keypool/shared/web"
+)
+
+// site serves the pages of orders.
+type site struct{ pages *orderpage.Pages }
+
+func (s *site) serve() http.Handler {
+	t := &web.Router{}
+	t.HandleFunc("GET "+link.PagePath+"{token}", s.open)
+	t.HandleFunc("POST "+link.PagePath+"{token}/keys", s.keys)
+	t.HandleFunc("POST "+link.PagePath+"{token}/send", s.send)
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		problem.New(http.StatusForbidden, "This came from another site, and nothing was done. Open the page itself, and press the button there.").Write(w, r)
+	}))
+	protected := guard.Handler(t)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		secure(w.Header())
+		protected.ServeHTTP(w, r)
+	})
+}
+
+// secure sets the headers of every answer. What a page may load stands in its policy.
+func secure(h http.Header) {
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Strict-Transport-Security", "max-age=31536000")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "clipboard-write=(self), camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+	h.Set("X-Robots-Tag", "noindex")
+	h.Set("Cache-Control", "no-store")
+}
+
+// open shows the page without its keys.
+func (s *site) open(w http.ResponseWriter, r *http.Request) {
+	view, err := s.pages.Open(r.Context(), r.PathValue("token"), web.CallerAddress(r))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	p := newPage(r, view)
+	p.Sent = r.URL.Query().Has("sent")
+	write(w, http.StatusOK, p)
+}
+
+// keys shows the page with its keys, or gives them as a text.
+func (s *site) keys(w http.ResponseWriter, r *http.Request) {
+	view, err := s.pages.Show(r.Context(), r.PathValue("token"), web.CallerAddress(r))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	p := newPage(r, view)
+	p.Opened = true
+	if formOf(r).Get("as") == "text" {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Content-Disposition", `attachment; filename="keys.txt"`)
+		io.WriteString(w, p.text())
+		return
+	}
+	write(w, http.StatusOK, p)
+}
+
+// send has the mail sent again, and leads back to the page.
+func (s *site) send(w http.ResponseWriter, r *http.Request) {
+	token := r.PathValue("token")
+	if _, err := s.pages.Send(r.Context(), token, web.CallerAddress(r)); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, link.PagePath+token+"?sent", http.StatusSeeOther)
+}
+
+// fail answers by a page. What is ours to mend is in the log alone.
+func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p, status := page{say: wordsFor(r), words: wordsFor(r).Page}, http.StatusInternalServerError
+	switch {
+	case errors.Is(err, link.ErrInvalid):
+		status, p.Title, p.Says = http.StatusNotFound, p.words.WrongTitle, p.words.Wrong
+	case errors.Is(err, orderpage.ErrTooOften):
+		w.Header().Set("Retry-After", "3600")
+		status, p.Title, p.Says = http.StatusTooManyRequests, p.words.OftenTitle, p.words.Often
+	case isBusy(err):
+		w.Header().Set("Retry-After", "2")
+		slog.WarnContext(r.Context(), "request.deferred", "route", r.Pattern, "error", err)
+		status, p.Title, p.Says = http.StatusServiceUnavailable, p.words.FaultTitle, p.words.Fault
+	default:
+		slog.ErrorContext(r.Context(), "request.failed", "route", r.Pattern, "error", err)
+		p.Title, p.Says = p.words.FaultTitle, p.words.Fault
+	}
+	write(w, status, p)
+}
+
+// isBusy reports whether the same will do in a moment.
+func isBusy(err error) bool {
+	for _, busy := range []error{retry.ErrThrottled, retry.ErrChanged, context.DeadlineExceeded} {
+		if errors.Is(err, busy) {
+			return true
+		}
+	}
+	return false
+}
+
+func write(w http.ResponseWriter, status int, p page) {
+	body, policy := p.html()
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", policy)
+	w.WriteHeader(status)
+	io.WriteString(w, body)
+}
+
+// maxForm is more than the page's forms have.
+const maxForm = 4 << 10
+
+// formOf returns the values of a form, none if it is not the page's.
+func formOf(r *http.Request) url.Values {
+	r.Body = http.MaxBytesReader(nil, r.Body, maxForm)
+	if r.ParseForm() != nil {
+		return nil
+	}
+	return r.PostForm
+}
+
+// languagesOf returns what languages a browser wants, the one that it wants most first.
+func languagesOf(r *http.Request) []string {
+	type wish struct{ tag, weight string }
+	var wishes []wish
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
+		tag, parameters, _ := strings.Cut(strings.TrimSpace(part), ";")
+		_, weight, given := strings.Cut(strings.ReplaceAll(parameters, " ", ""), "q=")
+		if !given {
+			weight = "1"
+		}
+		if len(wishes) < maxWishes && tag != "" && tag != "*" && strings.Trim(weight, "0.") != "" {
+			wishes = append(wishes, wish{strings.TrimSpace(tag), weight})
+		}
+	}
+	// Weights are 0.9, 0.85 or 1: their texts sort as their numbers do.
+	slices.SortStableFunc(wishes, func(a, b wish) int { return strings.Compare(b.weight, a.weight) })
+	tags := make([]string, len(wishes))
+	for i, w := range wishes {
+		tags[i] = w.tag
+	}
+	return tags
+}
+
+const maxWishes = 10
