@@ -24,6 +24,7 @@ import (
 	"keypool/shared/claim"
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
+	"keypool/shared/frontdoor"
 	"keypool/shared/idempotency"
 	"keypool/shared/intake"
 	"keypool/shared/inventory"
@@ -84,7 +85,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		},
 		testOrders: &settings.TestOrders{
 			Accounts: accounts, Opener: sealer, Catalog: store, Webhook: standard.TestOrder,
-			Front: newFront(env.URL("KEYPOOL_PUBLIC_URL")), Now: time.Now,
+			Front: frontdoor.New(env.URL("KEYPOOL_PUBLIC_URL")), Now: time.Now,
 		},
 		uploads: &settings.Uploads{
 			Store:   store,

@@ -42,6 +42,8 @@ type Accounts struct {
 // AccountStore keeps accounts, under optimistic locks as MerchantStore does.
 type AccountStore interface {
 	Account(ctx context.Context, merchant, name string) (catalog.Account, bool, error)
+	// Accounts returns all of a merchant's accounts, by name.
+	Accounts(ctx context.Context, merchant string) ([]catalog.Account, error)
 	// Roster returns all of a merchant's accounts, and PutAccountOf stores one that was
 	// checked against them: catalog.ErrRosterChanged if another was stored since.
 	Roster(ctx context.Context, merchant string) (catalog.Roster, error)
@@ -339,6 +341,32 @@ func (s *Accounts) Warnings(a catalog.Account) []string {
 		return warner.Warnings(a.Settings)
 	}
 	return nil
+}
+
+// AccountCalls is an account, and what came to its address.
+type AccountCalls struct {
+	catalog.Account
+	Calls catalog.Calls
+}
+
+// List returns all of a merchant's accounts, by name, with the secrets that are valid now, and what
+// came to their addresses.
+func (s *Accounts) List(ctx context.Context, merchant string) ([]AccountCalls, error) {
+	accounts, err := s.Store.Accounts(ctx, merchant)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]AccountCalls, len(accounts))
+	reading, ctx := errgroup.WithContext(ctx)
+	for i, a := range accounts {
+		a.Secrets = validSecrets(a.Secrets, s.Now())
+		list[i].Account = a
+		reading.Go(func() (err error) {
+			list[i].Calls, err = s.Heard.Calls(ctx, merchant, a.Name)
+			return err
+		})
+	}
+	return list, reading.Wait()
 }
 
 // Get returns an account with the secrets that are valid now, and what was heard of it.

@@ -14,6 +14,7 @@ import (
 	"keypool/shared/mailaddress"
 	"keypool/shared/order"
 	"keypool/shared/platform"
+	"keypool/shared/pool"
 )
 
 // TestAccount is the account that reports test orders of a merchant who names none. It is made
@@ -60,6 +61,7 @@ type TestOrder struct {
 // TestOrdered is a test order that was reported.
 type TestOrdered struct {
 	Account, Order string
+	OrderID        string // see order.Identity
 
 	Answer platform.Response // of the webhook, as a shop gets it
 }
@@ -81,13 +83,14 @@ func (t *TestOrders) Place(ctx context.Context, o TestOrder) (TestOrdered, error
 		return TestOrdered{}, err
 	}
 	now := t.Now()
-	placed := TestOrdered{Account: account, Order: "test-" + idempotency.Name(ctx)}
+	placed := TestOrdered{Account: account.Name, Order: "test-" + idempotency.Name(ctx)}
+	placed.OrderID = order.Identity{Merchant: o.Merchant, Side: pool.Test, Origin: account.Origin, Order: placed.Order}.OrderID()
 	request := t.Webhook(key, now, platform.Paid{
 		Order: placed.Order, Test: true, Currency: o.Currency, Language: o.Language, PaidAt: now,
 		Customer: order.Customer{Email: cmp.Or(o.Email, merchant.NoticeAddress)},
 		Lines:    []platform.Line{{ID: "1", Product: o.Product, Quantity: o.Quantity}},
 	})
-	placed.Answer, err = t.Front.Post(ctx, platform.WebhookPath(o.Merchant, account), request)
+	placed.Answer, err = t.Front.Post(ctx, platform.WebhookPath(o.Merchant, account.Name), request)
 	return placed, err
 }
 
@@ -109,24 +112,23 @@ func (t *TestOrders) check(ctx context.Context, o TestOrder) error {
 }
 
 // account returns the account that reports an order, and the key that signs for it.
-func (t *TestOrders) account(ctx context.Context, o TestOrder) (name string, key []byte, err error) {
-	name = cmp.Or(o.Account, TestAccount)
-	account, _, err := t.Accounts.Get(ctx, o.Merchant, name)
+func (t *TestOrders) account(ctx context.Context, o TestOrder) (account catalog.Account, key []byte, err error) {
+	account, _, err = t.Accounts.Get(ctx, o.Merchant, cmp.Or(o.Account, TestAccount))
 	if errors.Is(err, ErrNotFound) && o.Account == "" {
 		account, err = t.newAccount(ctx, o)
 	}
 	switch {
 	case err != nil:
-		return "", nil, err
+		return account, nil, err
 	case account.Platform != platform.Standard:
-		return "", nil, invalid(Problem{
+		return account, nil, invalid(Problem{
 			Path: "account", Message: fmt.Sprintf("is of the platform %s, whose webhooks it alone can sign: place a test order there, or leave account out", account.Platform),
 		})
 	case len(account.Secrets) == 0:
-		return "", nil, invalid(Problem{Path: "account", Message: "has no signing secret"})
+		return account, nil, invalid(Problem{Path: "account", Message: "has no signing secret"})
 	}
-	key, err = t.Opener.Unseal(ctx, o.Merchant, name, account.Secrets[0].Blob)
-	return name, key, err
+	key, err = t.Opener.Unseal(ctx, o.Merchant, account.Name, account.Secrets[0].Blob)
+	return account, key, err
 }
 
 // newAccount makes TestAccount. Another call may have been the first.

@@ -1,4 +1,6 @@
-package main
+// Package frontdoor sends webhooks to this deployment's own address, as shops send theirs: what a
+// merchant tries goes the way of a paid order from its first step on.
+package frontdoor
 
 import (
 	"bytes"
@@ -17,21 +19,21 @@ import (
 	"keypool/shared/settings"
 )
 
-// front is this deployment's own address, as shops reach it.
-type front struct {
+// Door is this deployment's own address, as shops reach it.
+type Door struct {
 	client  *http.Client
 	address string
 }
 
-// answerWithin is how long a webhook has: somewhat less than the API itself.
+// answerWithin is how long a webhook has: somewhat less than the function that asks.
 const answerWithin = 22 * time.Second
 
 // mostOfAnAnswer is how many bytes are read of one.
 const mostOfAnAnswer = 1 << 16
 
-// newFront returns the front at an address. It opens a connection for each call: one that is kept
+// New returns the door at an address. It opens a connection for each call: one that is kept
 // dies while the function is frozen, and no webhook is sent twice to find that out.
-func newFront(address string) front {
+func New(address string) Door {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
 	var dialer net.Dialer
@@ -41,7 +43,7 @@ func newFront(address string) front {
 		}
 		return dialer.DialContext(ctx, network, at)
 	}
-	return front{&http.Client{
+	return Door{&http.Client{
 		Transport:     transport,
 		Timeout:       answerWithin,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -49,13 +51,13 @@ func newFront(address string) front {
 }
 
 // Post implements settings.Front.
-func (f front) Post(ctx context.Context, path string, r platform.Request) (platform.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, f.address+path, bytes.NewReader(r.Body))
+func (d Door) Post(ctx context.Context, path string, r platform.Request) (platform.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.address+path, bytes.NewReader(r.Body))
 	if err != nil {
 		return platform.Response{}, fmt.Errorf("the deployment's own address: %w", err)
 	}
 	request.Header = r.Header.Clone()
-	answer, err := f.client.Do(request)
+	answer, err := d.client.Do(request)
 	if err != nil {
 		var cause *url.Error // its text holds the whole address
 		errors.As(err, &cause)
