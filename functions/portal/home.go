@@ -232,7 +232,6 @@ func sum(page search.Page) *today {
 
 const (
 	attentionPath = homePath + "/orders?show=attention"
-	platformsPath = homePath + "/platforms"
 )
 
 // needs are the things that somebody has to do, worst first.

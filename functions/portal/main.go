@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
@@ -27,6 +28,8 @@ import (
 	"keypool/shared/dynamo"
 	"keypool/shared/idempotency"
 	"keypool/shared/inventory"
+	"keypool/shared/kms"
+	"keypool/shared/platform/all"
 	"keypool/shared/s3"
 	"keypool/shared/search"
 	"keypool/shared/settings"
@@ -47,6 +50,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 	ranges := sqs.Open(queues, env.Required("KEYPOOL_RANGES_QUEUE_URL"))
 	refill := &settings.Refill{Products: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL"))}
 	files, reports := s3.OpenUploads(buckets, env.Required("KEYPOOL_UPLOADS_BUCKET")), s3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET"))
+	sealer := kms.Open(awskms.NewFromConfig(cfg), env.Required("KEYPOOL_KMS_KEY"))
 	p := &portal{
 		door:      &access.Door{Sessions: store, People: store, Now: time.Now},
 		signIns:   &access.SignIns{Store: store, Counts: store, Now: time.Now},
@@ -55,8 +59,6 @@ func wire(env *config.Env, cfg aws.Config) any {
 		calls:     &idempotency.Guard{Store: store, Now: time.Now},
 		now:       time.Now,
 
-		goods:    &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},
-		codes:    &settings.Codes{Store: store, Refill: refill, Now: time.Now},
 		overview: overview{lines: &search.Finder{Merchants: catalog.NewCached(store, time.Now), Lines: store, Now: time.Now}, held: store, shopIs: store},
 		stock: stock{
 			pools:        &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: ranges, Now: time.Now},
@@ -69,6 +71,15 @@ func wire(env *config.Env, cfg aws.Config) any {
 		people: &settings.People{Store: store, Now: time.Now},
 		tokens: &settings.Tokens{Store: store, Now: time.Now},
 		trail:  &settings.Trail{Store: store},
+		shop: shop{
+			goods: &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},
+			codes: &settings.Codes{Store: store, Refill: refill, Now: time.Now},
+			accounts: &settings.Accounts{
+				Store: store, Sealer: sealer, Heard: store, Catchup: sqs.Open(queues, env.Required("KEYPOOL_CATCHUP_QUEUE_URL")), Adapters: all.Adapters, Now: time.Now,
+			},
+			refused:   store,
+			publicURL: env.URL("KEYPOOL_PUBLIC_URL"),
+		},
 	}
 	return web.Server{Handler: p.serve(), LogAnswers: true}.Serve
 }

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,7 +15,7 @@ import (
 	"keypool/shared/phrase"
 )
 
-//go:embed pages/*.html
+//go:embed pages/*.html platforms/*.html
 var pageFiles embed.FS
 
 // sharedFiles are the files that every page is made with.
@@ -25,14 +26,20 @@ var (
 	parsed  = map[string]*template.Template{}
 )
 
-// pageOf returns a page, parsed when it is first shown.
-func pageOf(name string) (*template.Template, error) {
+// pageOf returns a page, parsed when it is first shown. With is a further file that it is made
+// with, such as platforms/stripe: "" for none.
+func pageOf(page, with string) (*template.Template, error) {
+	name := page + " " + with
 	parsing.Lock()
 	defer parsing.Unlock()
 	if t := parsed[name]; t != nil {
 		return t, nil
 	}
-	t, err := template.New("frame.html").Option("missingkey=error").Funcs(functions).ParseFS(pageFiles, append(sharedFiles[:len(sharedFiles):len(sharedFiles)], "pages/"+name+".html")...)
+	files := append(slices.Clone(sharedFiles), "pages/"+page+".html")
+	if with != "" {
+		files = append(files, with+".html")
+	}
+	t, err := template.New("frame.html").Option("missingkey=error").Funcs(functions).ParseFS(pageFiles, files...)
 	if err == nil {
 		parsed[name] = t
 	}
@@ -84,6 +91,7 @@ var places = []struct{ name, path, does string }{
 	{"Home", homePath, ""},
 	{"Products", productsPath, "list-products"},
 	{"Pools", poolsPath, "list-pools"},
+	{"Platforms", platformsPath, "get-account"},
 	{"Settings", settingsPath, ""},
 }
 
@@ -133,11 +141,32 @@ func (f frame) Time(at time.Time) template.HTML {
 	return template.HTML(`<time datetime="` + at.UTC().Format(time.RFC3339) + `" title="` + template.HTMLEscapeString(local.Format("Monday, 2 January 2006, 15:04:05 MST")) + `">` + shown + `</time>`)
 }
 
+// Ago says how long ago something was, within a day; else when.
+func (f frame) Ago(at time.Time) template.HTML {
+	says, passed := "", f.now.Sub(at)
+	switch {
+	case passed < time.Minute:
+		says = "a moment ago"
+	case passed < time.Hour:
+		says = phrase.Count(int(passed/time.Minute), "minute") + " ago"
+	case passed < 24*time.Hour:
+		says = phrase.Count(int(passed/time.Hour), "hour") + " ago"
+	default:
+		return "on " + f.Time(at)
+	}
+	return template.HTML(`<time datetime="` + at.UTC().Format(time.RFC3339) + `" title="` + template.HTMLEscapeString(at.In(f.zone()).Format("Monday, 2 January 2006, 15:04:05 MST")) + `">` + says + `</time>`)
+}
+
 func (f frame) zone() *time.Location {
-	if f.v == nil || f.v.merchant.TimeZone == "" {
+	if f.v == nil {
 		return time.UTC
 	}
-	zone, err := time.LoadLocation(f.v.merchant.TimeZone)
+	return f.v.zone()
+}
+
+// zone is the merchant's.
+func (v *visit) zone() *time.Location {
+	zone, err := time.LoadLocation(v.merchant.TimeZone) // "" is UTC
 	if err != nil {
 		return time.UTC
 	}
@@ -158,7 +187,7 @@ func (p *portal) write(w http.ResponseWriter, r *http.Request, v *visit, a answe
 		f.Merchant, f.Called, f.Helped, f.Nav = v.merchant.Title, v.Called, v.Session.By != "", nav(v)
 	}
 	var page bytes.Buffer
-	t, err := pageOf(a.page)
+	t, err := pageOf(a.page, a.with)
 	if err == nil {
 		err = t.Execute(&page, f)
 	}

@@ -21,14 +21,13 @@ type portal struct {
 	sessions  sessions
 	merchants merchants
 	calls     *idempotency.Guard
-	goods     *settings.Products
-	codes     *settings.Codes
 	people    *settings.People
 	tokens    *settings.Tokens
 	trail     *settings.Trail
 	now       func() time.Time
 	stock
 	overview
+	shop
 }
 
 // sessions are the signed-in browsers of people.
@@ -64,6 +63,7 @@ func (p *portal) screens() []screen {
 		p.peopleScreens(),
 		p.tokenScreens(),
 		p.auditScreens(),
+		p.platformScreens(),
 	)
 }
 

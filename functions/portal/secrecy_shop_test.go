@@ -4,9 +4,11 @@ import (
 	"crypto/rand"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/lambdatest"
+	"keypool/shared/catalog"
 )
 
 // setting is the kind of a merchant's own words.
@@ -23,7 +25,45 @@ func (s *sandbox) shopCalls() []screenCall {
 		}
 		return strconv.Itoa(p.Version)
 	}
+	account := platformsPath + "/stripe"
+	if err := s.Store.PutAccount(s.Context(), catalog.Account{Merchant: lambdatest.Merchant, Name: "stripe", Platform: "stripe", Origin: rand.Text()}); err != nil {
+		s.Fatal(err)
+	}
+	// accountVersion returns the version of an account.
+	accountVersion := func(name string) string {
+		a, _, err := s.Store.Account(s.Context(), lambdatest.Merchant, name)
+		if err != nil {
+			s.Fatal(err)
+		}
+		return strconv.Itoa(a.Version)
+	}
 	return []screenCall{
+		{platformsPath, nil, nil},
+		{platformsPath + "/_add/stripe", nil, nil},
+		{platformsPath + "/_add/woocommerce", func() url.Values {
+			return url.Values{"name": {strings.ToLower(rand.Text())}, "settings.shop": {"https://" + strings.ToLower(rand.Text()) + ".example"}}
+		}, nil},
+		{account, nil, nil},
+		{account, func() url.Values {
+			return url.Values{"other_products": {"ignore"}, "version": {accountVersion("stripe")}}
+		}, nil},
+		{account + "/connect", nil, nil},
+		{account + "/connect", func() url.Values {
+			return url.Values{
+				"secret.live": {"whsec_" + s.Canaries.New(canary.Secret)}, "credential.live_key": {"rk_live_" + s.Canaries.New(canary.Secret)}, "version": {accountVersion("stripe")},
+			}
+		}, nil},
+		{account + "/connect", func() url.Values {
+			return url.Values{
+				"secret.live": {s.Canaries.New(canary.Secret)}, "credential.live_key": {"sk_live_" + s.Canaries.New(canary.Secret)}, "version": {accountVersion("stripe")},
+			}
+		}, nil},
+		{account + "/remove?kind=secret&name=live", nil, nil},
+		{account + "/remove", func() url.Values {
+			return url.Values{"kind": {"credential"}, "name": {"live_key"}, "version": {accountVersion("stripe")}}
+		}, nil},
+		{platformsPath + "/standard/secret", nil, nil},
+		{platformsPath + "/standard/secret", func() url.Values { return url.Values{"version": {accountVersion("standard")}} }, nil},
 		{"/portal/products", nil, nil},
 		{"/portal/products/new", nil, nil},
 		{"/portal/products/new", func() url.Values {

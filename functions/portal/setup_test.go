@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"strings"
 	"sync"
 	"time"
 
+	"keypool/shared/platform/all"
 	"keypool/shared/settings"
 )
 
@@ -12,6 +16,8 @@ import (
 func (w *world) setUp() {
 	refill := &settings.Refill{Products: w.store, Queue: &w.fills}
 	w.portal.goods = &settings.Products{Store: w.store, Related: w.store, Refill: refill, Now: w.now}
+	w.portal.accounts = &settings.Accounts{Store: w.store, Sealer: &w.seals, Heard: w.store, Catchup: &queue{}, Adapters: all.Adapters, Now: w.now}
+	w.portal.refused, w.portal.publicURL = w.store, publicURL
 	w.portal.codes = &settings.Codes{Store: w.store, Refill: refill, Now: w.now}
 }
 
@@ -26,4 +32,35 @@ func (q *queue) Send(_ context.Context, message any, _ time.Duration) error {
 	defer q.mu.Unlock()
 	q.sent = append(q.sent, message)
 	return nil
+}
+
+// seals seals nothing: it keeps what it is given, to be looked at.
+type seals struct {
+	mu     sync.Mutex
+	opened map[string][]byte
+}
+
+func (s *seals) Seal(_ context.Context, merchant, account string, secret []byte) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opened == nil {
+		s.opened = map[string][]byte{}
+	}
+	blob := merchant + "/" + account + "/" + rand.Text()
+	s.opened[blob] = secret
+	return []byte(blob), nil
+}
+
+func (s *seals) SealCredential(ctx context.Context, merchant, account, name string, credential []byte) ([]byte, error) {
+	return s.Seal(ctx, merchant, account+" "+name, credential)
+}
+
+func (s *seals) Unseal(_ context.Context, merchant, account string, sealed []byte) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	secret, ok := s.opened[string(sealed)]
+	if !ok || !strings.HasPrefix(string(sealed), merchant+"/"+account+"/") {
+		return nil, errors.New("sealed for another account")
+	}
+	return secret, nil
 }

@@ -34,6 +34,7 @@ func (v *visit) here() string { return v.URL.RequestURI() }
 // answer is what a screen answers: a page, or another address that shows it.
 type answer struct {
 	page   string // the file in pages, without .html
+	with   string // a further file that the page is made with, such as platforms/stripe
 	title  string // of the page and the window; it names no order and nobody
 	status int    // 200 where 0
 	data   any    // of the page

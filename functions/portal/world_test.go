@@ -46,6 +46,7 @@ type world struct {
 	fills queue
 	files *fakeFiles
 	queue *fakeQueue
+	seals seals
 }
 
 func open(t *testing.T, options ...dynamotest.Option) *world {

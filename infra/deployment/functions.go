@@ -303,7 +303,7 @@ var Functions = []Function{
 		Description: "Where a merchant's people set up, watch and mend",
 		Memory:      512,
 		Timeout:     28 * time.Second,
-		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "SESSIONS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "JOBS_QUEUE_URL"},
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "SESSIONS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "JOBS_QUEUE_URL", "CATCHUP_QUEUE_URL", "KMS_KEY", "PUBLIC_URL"},
 		Rights: []Right{
 			// As the API: people, tokens that are revoked, the audit trail, what a shop sets up, pools, key files and keys.
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.PeoplePrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},
@@ -313,6 +313,7 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix, dynamo.CountsPrefix}}, // of counts: the shards of a pool that is deleted
 			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.CountsPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
+			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.RefusedPrefix}},
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem ConditionCheckItem"}, // codes of products
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.NoticePrefix}},
 			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.NoticePrefix, dynamo.IdempotencyPrefix}}, // of the latter: forms that are sent twice
@@ -333,6 +334,9 @@ var Functions = []Function{
 			{Target: bucketKey, Actions: "Decrypt GenerateDataKey"},
 			{Target: rangesQueue, Actions: "SendMessage"},
 			{Target: jobsQueue, Actions: "SendMessage"},
+			{Target: accountSecrets, Actions: "Encrypt"},
+			{Target: accountCredentials, Actions: "Encrypt"},
+			{Target: catchupQueue, Actions: "SendMessage"},
 			{Target: fillQueue, Actions: "SendMessage"},
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
 			{Target: tableKey, Actions: readAndWrite},

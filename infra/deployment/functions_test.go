@@ -169,7 +169,7 @@ func TestRights_credentials(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff([]string{"Webhook[kms:Decrypt]", "Catchup[kms:Decrypt]", "Api[kms:Encrypt]"}, may); diff != "" {
+	if diff := cmp.Diff([]string{"Webhook[kms:Decrypt]", "Catchup[kms:Decrypt]", "Api[kms:Encrypt]", "Portal[kms:Encrypt]"}, may); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -185,7 +185,7 @@ func TestRights_signingSecrets(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff([]string{"Webhook[kms:Decrypt]", "Api[kms:Decrypt kms:Encrypt]"}, may); diff != "" {
+	if diff := cmp.Diff([]string{"Webhook[kms:Decrypt]", "Api[kms:Decrypt kms:Encrypt]", "Portal[kms:Encrypt]"}, may); diff != "" {
 		t.Error(diff)
 	}
 }

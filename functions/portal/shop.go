@@ -1,0 +1,12 @@
+package main
+
+import "keypool/shared/settings"
+
+// shop holds the use cases of what a shop sets up: products, texts, platforms.
+type shop struct {
+	goods     *settings.Products
+	codes     *settings.Codes
+	accounts  *settings.Accounts
+	refused   refusals
+	publicURL string // the deployment's address, which webhooks go to
+}
