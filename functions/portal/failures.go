@@ -37,6 +37,7 @@ var failures = []struct {
 	{settings.ErrNotFound, http.StatusNotFound, "Not found", "There is nothing of that name here.", "It may have been deleted meanwhile."},
 	{job.ErrNotFound, http.StatusNotFound, "Not found", "There is no such job here.", ""},
 	{order.ErrNoOrder, http.StatusNotFound, "Not found", "There is no such order here.", "An order is known once its platform has reported it."},
+	{order.ErrPlace, http.StatusNotFound, "Not found", "There is no such page of this list.", "Open the list anew."},
 	{order.ErrNoLine, http.StatusNotFound, "Not found", "The order has no such line.", ""},
 	{pool.ErrUnknownKey, http.StatusNotFound, "Not found", "No pool here has such a key.", ""},
 	{settings.ErrLastOwner, http.StatusConflict, "The last owner", "This is the last owner, and nothing was changed: nobody could say who works here any more.", "Make somebody else an owner first, under Settings, People."},

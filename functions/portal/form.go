@@ -139,3 +139,8 @@ func done(v *visit, known map[string]band) *band {
 	}
 	return nil
 }
+
+// mistake is what is wrong with one field of a form, as a use case says it: see again.
+func mistake(field, message string) error {
+	return &settings.InvalidError{Problems: []settings.Problem{{Path: field, Message: message}}}
+}

@@ -48,16 +48,19 @@ func wire(env *config.Env, cfg aws.Config) any {
 	})
 	queues, buckets := awssqs.NewFromConfig(cfg), awss3.NewFromConfig(cfg)
 	ranges := sqs.Open(queues, env.Required("KEYPOOL_RANGES_QUEUE_URL"))
-	refill := &settings.Refill{Products: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL"))}
+	fills, jobs := sqs.Open(queues, env.Required("KEYPOOL_FILL_QUEUE_URL")), sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL"))
+	refill := &settings.Refill{Products: store, Queue: fills}
 	files, reports := s3.OpenUploads(buckets, env.Required("KEYPOOL_UPLOADS_BUCKET")), s3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET"))
 	sealer := kms.Open(awskms.NewFromConfig(cfg), env.Required("KEYPOOL_KMS_KEY"))
+	merchants := catalog.NewCached(store, time.Now)
 	p := &portal{
 		door:      &access.Door{Sessions: store, People: store, Now: time.Now},
 		signIns:   &access.SignIns{Store: store, Counts: store, Now: time.Now},
 		sessions:  store,
-		merchants: catalog.NewCached(store, time.Now),
+		merchants: merchants,
 		calls:     &idempotency.Guard{Store: store, Now: time.Now},
 		now:       time.Now,
+		orders:    newOrderDesk(store, merchants, fills, jobs, env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000), time.Now),
 
 		overview: overview{lines: &search.Finder{Merchants: catalog.NewCached(store, time.Now), Lines: store, Now: time.Now}, held: store, shopIs: store},
 		stock: stock{
@@ -65,7 +68,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 			productPages: store,
 			uploads:      &settings.Uploads{Store: store, Files: files, Reports: reports, Ranges: ranges, Loaded: store, Answers: store, Now: time.Now},
 			keys:         &settings.Keys{Pools: store, Files: files},
-			jobs:         &inventory.Jobs{Store: store, Pools: store, Uploads: store, Merchants: store, Queue: sqs.Open(queues, env.Required("KEYPOOL_JOBS_QUEUE_URL")), Now: time.Now},
+			jobs:         &inventory.Jobs{Store: store, Pools: store, Uploads: store, Merchants: store, Queue: jobs, Now: time.Now},
 		},
 
 		people: &settings.People{Store: store, Now: time.Now},

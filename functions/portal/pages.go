@@ -48,12 +48,13 @@ func pageOf(page, with string) (*template.Template, error) {
 
 // functions are what pages may call.
 var functions = template.FuncMap{
-	"asset":  assetPath,
-	"field":  newField,
-	"number": phrase.Number,
-	"count":  phrase.Count,
-	"dict":   dict,
-	"attr":   func(s string) template.HTMLAttr { return template.HTMLAttr(s) },
+	"asset":   assetPath,
+	"field":   newField,
+	"number":  phrase.Number,
+	"count":   phrase.Count,
+	"dict":    dict,
+	"options": options,
+	"attr":    func(s string) template.HTMLAttr { return template.HTMLAttr(s) },
 }
 
 // dict makes a map of names and values, so that a part of a page can be given several things.
@@ -63,6 +64,15 @@ func dict(pairs ...any) map[string]any {
 		m[pairs[i].(string)] = pairs[i+1]
 	}
 	return m
+}
+
+// options makes a choice of values and their texts.
+func options(pairs ...string) []option {
+	var all []option
+	for i := 0; i+1 < len(pairs); i += 2 {
+		all = append(all, option{pairs[i], pairs[i+1]})
+	}
+	return all
 }
 
 // frame is what a page is shown in.
@@ -89,6 +99,7 @@ type place struct {
 // do that, is not shown it.
 var places = []struct{ name, path, does string }{
 	{"Home", homePath, ""},
+	{"Orders", ordersPath, "list-orders"},
 	{"Products", productsPath, "list-products"},
 	{"Pools", poolsPath, "list-pools"},
 	{"Platforms", platformsPath, "get-account"},
@@ -155,6 +166,16 @@ func (f frame) Ago(at time.Time) template.HTML {
 		return "on " + f.Time(at)
 	}
 	return template.HTML(`<time datetime="` + at.UTC().Format(time.RFC3339) + `" title="` + template.HTMLEscapeString(at.In(f.zone()).Format("Monday, 2 January 2006, 15:04:05 MST")) + `">` + says + `</time>`)
+}
+
+// Moment shows a time to the second, for timelines.
+func (f frame) Moment(at time.Time) template.HTML {
+	local := at.In(f.zone())
+	shown := local.Format("2 Jan, 15:04:05")
+	if local.Year() != f.now.In(f.zone()).Year() {
+		shown = local.Format("2 Jan 2006, 15:04")
+	}
+	return template.HTML(`<time datetime="` + at.UTC().Format(time.RFC3339) + `" title="` + template.HTMLEscapeString(local.Format("Monday, 2 January 2006, 15:04:05 MST")) + `">` + shown + `</time>`)
 }
 
 func (f frame) zone() *time.Location {

@@ -24,6 +24,7 @@ type portal struct {
 	people    *settings.People
 	tokens    *settings.Tokens
 	trail     *settings.Trail
+	orders    *orderDesk
 	now       func() time.Time
 	stock
 	overview
@@ -55,6 +56,7 @@ func (p *portal) screens() []screen {
 	return slices.Concat(
 		p.sessionScreens(),
 		p.homeScreens(),
+		p.orderScreens(),
 		p.productScreens(),
 		p.poolScreens(),
 		p.addKeyScreens(),

@@ -158,6 +158,7 @@ func TestSecrecy(t *testing.T) {
 			return s.call(c.path, form, map[string]string{sessionCookie: s.session(0)})
 		}, c.may...)
 	}
+	s.refuseOrderCalls()
 	s.RefuseEachCall("a session that was not used for an hour", func() []byte {
 		return s.call("/portal", nil, map[string]string{sessionCookie: s.session(time.Hour)})
 	}, setting)

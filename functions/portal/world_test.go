@@ -47,6 +47,7 @@ type world struct {
 	files *fakeFiles
 	queue *fakeQueue
 	seals seals
+	jobs  queue
 }
 
 func open(t *testing.T, options ...dynamotest.Option) *world {

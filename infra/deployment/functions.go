@@ -303,7 +303,7 @@ var Functions = []Function{
 		Description: "Where a merchant's people set up, watch and mend",
 		Memory:      512,
 		Timeout:     28 * time.Second,
-		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "SESSIONS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "JOBS_QUEUE_URL", "CATCHUP_QUEUE_URL", "KMS_KEY", "PUBLIC_URL"},
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "SESSIONS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "JOBS_QUEUE_URL", "CATCHUP_QUEUE_URL", "KMS_KEY", "PUBLIC_URL", "MAX_QUANTITY"},
 		Rights: []Right{
 			// As the API: people, tokens that are revoked, the audit trail, what a shop sets up, pools, key files and keys.
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.PeoplePrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},
@@ -320,14 +320,11 @@ var Functions = []Function{
 			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.IdempotencyPrefix}},
 			{Target: sessionsTable, Actions: "GetItem PutItem DeleteItem", Items: []string{dynamo.SignInPrefix, dynamo.SessionsPrefix}},
 			{Target: sessionsTable, Actions: "UpdateItem", Items: []string{dynamo.SessionsPrefix, dynamo.LimitsPrefix}},
-			{Target: keysAvailable, Actions: "Query", CountOnly: true},
+			{Target: keysAvailable, Actions: "Query"}, // keys left in pools; the key that takes the place of another
 			// What needs somebody.
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.CountsPrefix, dynamo.ReviewPrefix}},
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.SendersPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.RefusedPrefix}},
-			{Target: ordersTable, Actions: "BatchGetItem", Items: []string{dynamo.OrderPrefix}},
-			{Target: ordersListed, Actions: "Query"},
-			{Target: ordersAttention, Actions: "Query"},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.QueuePrefix}},
 			{Target: uploadedFiles, Actions: "PutObject GetObject"},
 			{Target: reportFiles, Actions: "GetObject"},
@@ -339,6 +336,16 @@ var Functions = []Function{
 			{Target: catchupQueue, Actions: "SendMessage"},
 			{Target: fillQueue, Actions: "SendMessage"},
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
+			// Orders, and what is done to them, as the API.
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.ReviewPrefix}}, // the brake
+			{Target: catalogTable, Actions: "BatchGetItem ConditionCheckItem", Items: []string{dynamo.UploadsPrefix}},
+			{Target: ordersTable, Actions: "GetItem Query BatchGetItem ConditionCheckItem PutItem DeleteItem", Items: []string{dynamo.OrderPrefix}},
+			{Target: ordersTable, Actions: "PutItem DeleteItem", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
+			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.HeldPrefix, dynamo.BuyerPrefix}}, // of the latter: of a customer who is erased
+			{Target: ordersTable, Actions: "UpdateItem", Items: []string{dynamo.CorrectedPrefix}},                // how often addresses are corrected
+			{Target: ordersListed, Actions: "Query"},
+			{Target: ordersWho, Actions: "Query"},
+			{Target: ordersAttention, Actions: "Query"},
 			{Target: tableKey, Actions: readAndWrite},
 		},
 		Routes: []Route{

@@ -53,3 +53,17 @@ func oneSlip(a, b string) bool {
 	swapped := i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
 	return i < len(a) && (swapped || a[i+1:] == b[i+1:])
 }
+
+// Domain returns the part of an address after the @, "" if there is none.
+func Domain(address string) string { return address[strings.LastIndexByte(address, '@')+1:] }
+
+// Masked returns an address of which its owner knows it again, and nobody else can guess it:
+// m•••@example.com.
+func Masked(address string) string {
+	at := strings.LastIndexByte(address, '@')
+	if at < 1 {
+		return ""
+	}
+	first := []rune(address)[:1]
+	return string(first) + "•••" + address[at:]
+}

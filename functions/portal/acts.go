@@ -1,0 +1,681 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"keypool/shared/catalog"
+	"keypool/shared/lifecycle"
+	"keypool/shared/mailaddress"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/phrase"
+	"keypool/shared/pool"
+	"keypool/shared/review"
+)
+
+const byHandAccount = catalog.ByHandName
+
+func pathEscape(s string) string { return url.PathEscape(s) }
+
+// orderAct is something that a person does to an order. Its page says what will happen; the
+// form there does it.
+type orderAct struct {
+	name, operation, title string
+	fresh                  bool
+	// says tells what will happen to the lines.
+	says   func(v *visit, lines []order.Fulfillment) []string
+	fields []string // of the form, beside the lines and the reason
+	button string
+	stop   bool
+	// do does it to the lines that were chosen. It returns the word for the address of the
+	// order's page: see orderDone.
+	do func(p *portal, v *visit, a chosen) (string, error)
+}
+
+// chosen are the lines that an act is about, as they were seen.
+type chosen struct {
+	all, lines []order.Fulfillment
+	seen       []order.LineVersion
+}
+
+func (p *portal) actScreens() []screen {
+	screens := []screen{
+		{pattern: "POST /portal/orders/{order}/hold", does: "hold-order", serve: p.serveAct(holding)},
+		{pattern: "POST /portal/orders/{order}/keys", does: "show-order-keys", fresh: true, serve: p.showKeys},
+		{pattern: "POST /portal/orders/several", does: "list-orders", serve: p.several},
+		{pattern: "GET /portal/orders/brake", does: "set-brake", serve: p.askBrake},
+		{pattern: "POST /portal/orders/brake", does: "set-brake", serve: p.setBrake},
+		{pattern: "POST /portal/orders/brake/release", does: "release-brake", serve: p.releaseBrake},
+	}
+	for _, act := range orderActs {
+		path := "/portal/orders/{order}/" + act.name
+		screens = append(screens,
+			screen{pattern: "GET " + path, does: act.operation, fresh: act.fresh, serve: p.askAct(act)},
+			screen{pattern: "POST " + path, does: act.operation, fresh: act.fresh, serve: p.serveAct(act)},
+		)
+	}
+	return screens
+}
+
+// holding is an act without a page of its own: it can be undone.
+var holding = orderAct{name: "hold", operation: "hold-order", title: "Hold", do: func(p *portal, v *visit, a chosen) (string, error) {
+	return p.onEach(v, a, "held", p.orders.acts.Hold)
+}}
+
+// orderActs are the acts that have a page each.
+var orderActs = []orderAct{
+	{
+		name: "send", operation: "resend-order", title: "Send again", button: "Send", fields: []string{"email"},
+		says: func(_ *visit, lines []order.Fulfillment) []string { return mailFacts(lines) },
+		do:   sendAgain,
+	},
+	{
+		name: "release", operation: "release-order", title: "Release", button: "Release", fields: []string{"disputes"},
+		says: func(_ *visit, lines []order.Fulfillment) []string {
+			says := []string{"It gets its keys, in its old place of the queue, and its mail. A mail cannot be taken back."}
+			for _, line := range lines {
+				if line.State() == order.OnHold {
+					says = append(says, productName(line)+" is on hold: "+phrase.List(heldFor(line))+".")
+				}
+			}
+			return says
+		},
+		do: release,
+	},
+	{
+		name: "reject", operation: "reject-order", title: "Reject", button: "Reject", stop: true,
+		says: func(*visit, []order.Fulfillment) []string {
+			return []string{"What your rules hold of the order is given back, without a key. The customer is not told, and nothing is paid back: do that at the platform.", "This cannot be undone."}
+		},
+		do: func(p *portal, v *visit, a chosen) (string, error) {
+			return p.onEach(v, a, "rejected", p.orders.acts.Reject)
+		},
+	},
+	{
+		name: "cancel", operation: "cancel-order", title: "Cancel", button: "Cancel what waits", stop: true,
+		says: func(*visit, []order.Fulfillment) []string {
+			return []string{"What waits for keys does not wait any more, and gets none. Keys that it has got so far are for sale again. The customer is not told, and nothing is paid back: do that at the platform.", "This cannot be undone."}
+		},
+		do: func(p *portal, v *visit, a chosen) (string, error) {
+			return p.onEach(v, a, "cancelled", p.orders.acts.Cancel)
+		},
+	},
+	{
+		name: "return", operation: "return-order", title: "Give back", button: "Give back", stop: true, fields: []string{"return"},
+		says: func(_ *visit, lines []order.Fulfillment) []string {
+			says := []string{"What is given back is not delivered any more. The customer is not told, and nothing is paid back: do that at the platform.", "This cannot be undone."}
+			if slices.ContainsFunc(lines, func(f order.Fulfillment) bool { return f.KeysSeen() && f.Allocated > 0 }) {
+				says = append(says, "Its keys were mailed or shown, so that they are never sold again: they are void, or the customer keeps them.")
+			}
+			return says
+		},
+		do: giveBack,
+	},
+	{
+		name: "replace", operation: "replace-key", title: "Replace a key", button: "Replace and mail", fields: []string{"key"},
+		says: func(_ *visit, lines []order.Fulfillment) []string {
+			return append([]string{"The order gets another key of the pool in place of the one that you choose, which nobody may use any more. All of its keys are mailed again.", "This cannot be undone."}, mailFacts(lines)...)
+		},
+		do: replaceKey,
+	},
+	{
+		name: "erase", operation: "erase-order", title: "Erase the customer", button: "Erase", stop: true, fresh: true, fields: []string{"erase"},
+		says: func(*visit, []order.Fulfillment) []string {
+			return []string{
+				"Name, addresses, phone, company and all else that is kept of the customer is taken away, and so are reasons that people wrote. What was sold stays: numbers, products, keys, times and prices.",
+				"Its keys cannot be mailed again then, since there is nobody to mail them to. This cannot be undone.",
+			}
+		},
+		do: erase,
+	},
+}
+
+// mailFacts says to whom the mails of lines go, and how often they went before.
+func mailFacts(lines []order.Fulfillment) []string {
+	var says []string
+	for _, line := range lines {
+		if !line.Complete() {
+			continue
+		}
+		what := "Its " + phrase.Plural(line.Allocated, "key goes", "keys go")
+		if len(lines) > 1 {
+			what = productName(line) + ": its " + phrase.Plural(line.Allocated, "key goes", "keys go")
+		}
+		before := "No mail of it was begun before."
+		if n := line.Mail.Number; n > 0 {
+			before = phrase.Capital(phrase.Count(n, "mail")) + " of it " + phrase.Plural(n, "was", "were") + " begun before, and the last one " + lastMail(line.Mail) + "."
+		}
+		says = append(says, what+" to "+mailaddress.Masked(line.Customer.Email)+". "+before)
+	}
+	return says
+}
+
+func lastMail(m outbox.Entry) string {
+	switch m.State {
+	case outbox.Due, outbox.Sending:
+		return "is under way, which is enough: no further one is sent to the same address"
+	case outbox.Delivered:
+		return "was taken by the customer's mail server"
+	case outbox.Bounced:
+		return "came back"
+	case outbox.Complained:
+		return "was called spam"
+	case outbox.Failed:
+		return "could not be sent"
+	default:
+		return "was handed over"
+	}
+}
+
+// actView is the page of an act.
+type actView struct {
+	Says    []string
+	Does    string
+	Back    string
+	Button  string
+	Stop    bool
+	Form    form
+	Seen    string
+	Choose  []lineChoice // where the order has several lines
+	Changed []changedLine
+	Refused string // why nothing was done
+
+	// What the form asks besides.
+	Email, Disputes, Return, Erase, All bool
+	Keys                                []option // to replace
+	Parts                               []option // to give back
+}
+
+// lineChoice is a line that an act may be about.
+type lineChoice struct {
+	ID, Text string
+	Checked  bool
+}
+
+// changedLine is a line that has changed since it was seen.
+type changedLine struct{ Product, Saw, Is string }
+
+// askAct returns the page of an act.
+func (p *portal) askAct(act orderAct) func(*visit) (answer, error) {
+	return func(v *visit) (answer, error) {
+		lines, err := p.linesOf(v.Context(), v, v.PathValue("order"))
+		if err != nil {
+			return answer{}, err
+		}
+		return p.actPage(v, act, lines, form{Values: url.Values{}}, http.StatusOK), nil
+	}
+}
+
+func (p *portal) actPage(v *visit, act orderAct, lines []order.Fulfillment, f form, status int) answer {
+	path := orderPath(lines[0].ID.OrderHalf())
+	view := actView{Does: path + "/" + act.name, Back: path, Button: act.button, Stop: act.stop, Form: f, Seen: seenOf(lines...)}
+	if act.says != nil {
+		view.Says = act.says(v, lines)
+	}
+	if len(lines) > 1 && act.name != "return" && act.name != "replace" {
+		for _, line := range lines {
+			checked := !f.Values.Has("line") || f.Has("line", string(line.ID))
+			view.Choose = append(view.Choose, lineChoice{string(line.ID), fmt.Sprintf("%s × %d: %s", productName(line), line.Quantity, strings.ToLower(lineMark(line).Text)), checked})
+		}
+	}
+	for _, field := range act.fields {
+		switch field {
+		case "email":
+			view.Email = v.MayCorrectAddress() == nil
+		case "disputes":
+			view.Disputes = slices.ContainsFunc(lines, order.Fulfillment.InDispute)
+		case "erase":
+			view.Erase = true
+			view.All = v.may("erase-customer") && lines[0].Customer.Email != ""
+		case "key":
+			view.Keys = keysOf(lines)
+		case "return":
+			view.Return = true
+			view.Parts = []option{{"", "All that is left of the order"}}
+			for _, line := range lines {
+				if left := line.Quantity - line.ReturnedUnits; !line.ReturnedAll && left > 0 && (len(lines) > 1 || line.Quantity > 1) {
+					view.Parts = append(view.Parts, option{string(line.ID), fmt.Sprintf("Of %s, of which %s left", productName(line), phrase.Count(left, "unit is", "units are"))})
+				}
+			}
+		}
+	}
+	return answer{page: "act", title: act.title, status: status, data: view}
+}
+
+// keysOf lists the keys that can be replaced, by line and name.
+func keysOf(lines []order.Fulfillment) []option {
+	var keys []option
+	for _, line := range lines {
+		if !line.Complete() || line.SharedCode || line.KeysOfParent {
+			continue
+		}
+		for n, key := range line.Keys {
+			keys = append(keys, option{string(line.ID) + " " + string(key.ID), fmt.Sprintf("%s, key %d", productName(line), n+1)})
+		}
+	}
+	return keys
+}
+
+// serveAct returns what does an act: on the lines that the form names, or all, if they are as
+// they were seen. Else its page says what has changed.
+func (p *portal) serveAct(act orderAct) func(*visit) (answer, error) {
+	return func(v *visit) (answer, error) {
+		lines, err := p.linesOf(v.Context(), v, v.PathValue("order"))
+		if err != nil {
+			return answer{}, err
+		}
+		path := orderPath(lines[0].ID.OrderHalf())
+		a := chosen{all: lines, lines: lines, seen: seenIn(v.form, lines)}
+		if v.form.Has("line") {
+			a.lines = slices.DeleteFunc(slices.Clone(lines), func(f order.Fulfillment) bool { return !slices.Contains(v.form["line"], string(f.ID)) })
+		}
+		word, err := act.do(p, v, a)
+		if err == nil {
+			return answer{see: path + "?done=" + word}, nil
+		}
+		var stale *order.StaleError
+		if f, is := again(v.form, err); is {
+			return p.actPage(v, act, lines, f, http.StatusUnprocessableEntity), nil
+		}
+		if errors.As(err, &stale) {
+			now, err := p.linesOf(v.Context(), v, lines[0].ID.OrderHalf())
+			if err != nil {
+				return answer{}, err
+			}
+			page := p.actPage(v, act, now, form{Values: v.form}, http.StatusConflict)
+			view := page.data.(actView)
+			view.Changed = changedSince(v.form, now)
+			if act.says == nil {
+				view.Says, view.Button = []string{"Nothing was done."}, act.title
+			}
+			page.data = view
+			return page, nil
+		}
+		if refused := whyRefused(err); refused != "" {
+			page := p.actPage(v, act, lines, form{Values: v.form}, http.StatusConflict)
+			view := page.data.(actView)
+			view.Refused = refused
+			page.data = view
+			return page, nil
+		}
+		return answer{}, err
+	}
+}
+
+// whyRefused says why an act cannot be done, "" for another error.
+func whyRefused(err error) string {
+	var limit *order.CorrectionLimitError
+	switch {
+	case errors.As(err, &limit):
+		what := "Too many addresses were corrected in this hour."
+		if limit.OfOrder {
+			what = "The address of this order was corrected too often in this hour."
+		}
+		return what + " It can be done again in " + phrase.Count(int(limit.In.Minutes())+1, "minute") + "."
+	case errors.Is(err, order.ErrCorrections):
+		return "The address of this order was corrected ten times, and that is the most."
+	case errors.Is(err, order.ErrErased):
+		return "The customer was erased: there is nobody to mail it to."
+	case errors.Is(err, order.ErrMailing):
+		return "A mail of it is being sent at this moment. Try again in ten minutes."
+	case errors.Is(err, order.ErrOwes):
+		return "It still owes its customer something: keys, or a mail that reaches them. Deliver it or give it back first, or say that it is erased all the same."
+	case errors.Is(err, order.ErrNoKeys):
+		return "The pool has no key left. Add some first."
+	case errors.Is(err, order.ErrSharedCode):
+		return "It has the code of its product, which is everybody's. Set another code for the product."
+	case errors.Is(err, order.ErrNotHeld):
+		return "The order does not have that key any more."
+	case errors.Is(err, order.ErrRefundFailed):
+		return "The platform said that this refund failed: the customer has no money back."
+	case errors.Is(err, order.ErrState):
+		return "Its state does not allow that. Look at the order as it is now."
+	}
+	return ""
+}
+
+// act says who acts, and why.
+func (v *visit) act() lifecycle.Act {
+	return lifecycle.Act{By: v.Name, Why: strings.TrimSpace(v.form.Get("reason"))}
+}
+
+// onEach does something to each of the lines that were chosen. Its error is order.ErrState
+// if the state of none allows it.
+func (p *portal) onEach(v *visit, a chosen, word string, do func(context.Context, order.LineID, lifecycle.Act) (order.Fulfillment, error)) (string, error) {
+	if len(a.lines) == 0 {
+		return "", mistake("line", "Choose what it is to be done to.")
+	}
+	var last error
+	_, refused, err := lifecycle.OnEach(a.lines, a.seen, v.act(), func(line order.Fulfillment, act lifecycle.Act) (order.Fulfillment, error) {
+		now, err := do(v.Context(), line.ID, act)
+		if err != nil {
+			last = err
+		}
+		return now, err
+	})
+	if err == nil && !slices.Contains(refused, false) {
+		err = cmp.Or(last, order.ErrState)
+	}
+	return word, err
+}
+
+func sendAgain(p *portal, v *visit, a chosen) (string, error) {
+	email := strings.TrimSpace(v.form.Get("email"))
+	if email == "" {
+		return p.onEach(v, a, "sent", p.orders.acts.Resend)
+	}
+	if err := v.MayCorrectAddress(); err != nil {
+		return "", err
+	}
+	if !mailaddress.Valid(email) {
+		return "", mistake("email", "This is no address that mail can be sent to. Give one alone, such as ada@example.com.")
+	}
+	return p.onEach(v, a, "corrected", func(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error) {
+		return p.orders.acts.ResendTo(ctx, id, email, act)
+	})
+}
+
+func release(p *portal, v *visit, a chosen) (string, error) {
+	if v.form.Get("disputes") != "" {
+		_, err := p.orders.acts.ReleaseDisputed(v.Context(), wholeOf(a.all), v.act(), a.seen...)
+		return "released", err
+	}
+	return p.onEach(v, a, "released", p.orders.acts.Release)
+}
+
+func wholeOf(lines []order.Fulfillment) order.Whole {
+	first := lines[0]
+	return order.Whole{ID: first.ID.OrderHalf(), Merchant: first.Merchant, Side: first.Side, Account: first.Account, Order: first.Order}
+}
+
+func giveBack(p *portal, v *visit, a chosen) (string, error) {
+	act, refund := v.act(), strings.TrimSpace(v.form.Get("refund"))
+	back := order.Disposition(v.form.Get("keys"))
+	if len(refund) > 128 || back != "" && !slices.Contains([]order.Disposition{order.Revoke, order.Restock, order.Keep}, back) {
+		return "", mistake("refund", "This is too long: an id has at most 128 characters.")
+	}
+	part := v.form.Get("part")
+	if part == "" {
+		_, err := p.orders.acts.ReturnSeen(v.Context(), wholeOf(a.all), order.Return{
+			ID: cmp.Or(refund, order.ReturnByHand(a.all)), By: act.By, Why: act.Why, KeysBack: back,
+		}, a.seen...)
+		return "returned", err
+	}
+	units := lifecycle.AllUnits
+	if typed := strings.TrimSpace(v.form.Get("units")); typed != "" {
+		n, err := strconv.Atoi(typed)
+		if err != nil || n < 1 || n > 10_000 {
+			return "", mistake("units", "Give a number from 1 on, or leave it empty for all that is left.")
+		}
+		units = n
+	}
+	if refund == "" { // the same form again is the same return
+		refund = "portal " + cmp.Or(v.form.Get("once"), v.now.UTC().Format(time.RFC3339Nano))
+	}
+	a.lines = slices.DeleteFunc(slices.Clone(a.all), func(f order.Fulfillment) bool { return string(f.ID) != part })
+	_, _, err := lifecycle.OnEach(a.lines, a.seen, act, func(line order.Fulfillment, act lifecycle.Act) (order.Fulfillment, error) {
+		return p.orders.acts.ReturnLine(v.Context(), lifecycle.LineReturn{
+			Identity: line.Identity(), Account: line.Account, Refund: refund, Units: units, Act: act, ByHand: true, KeysBack: back,
+		})
+	})
+	return "returned", err
+}
+
+func replaceKey(p *portal, v *visit, a chosen) (string, error) {
+	of, key, _ := strings.Cut(v.form.Get("key"), " ")
+	a.lines = slices.DeleteFunc(slices.Clone(a.all), func(f order.Fulfillment) bool { return string(f.ID) != of })
+	if len(a.lines) == 0 || key == "" {
+		return "", mistake("key", "Choose the key that is replaced.")
+	}
+	return p.onEach(v, a, "replaced", func(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error) {
+		return p.orders.acts.Replace(ctx, id, pool.KeyID(key), act)
+	})
+}
+
+func erase(p *portal, v *visit, a chosen) (string, error) {
+	force := v.form.Get("force") != ""
+	email := a.all[0].Customer.Email
+	word, err := p.onEach(v, a, "erased", func(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error) {
+		act.Why = ""
+		return p.orders.eraser.Erase(ctx, id, lifecycle.Erasure{Act: act, Force: force})
+	})
+	if err != nil || v.form.Get("all") == "" || email == "" {
+		return word, err
+	}
+	if err := v.May("erase-customer"); err != nil {
+		return "", err
+	}
+	_, err = p.orders.jobs.Erase(v.Context(), v.Merchant, email, force, v.Name)
+	return "erased-all", err
+}
+
+// ordersDone says what was done to an order, by the word in the address of its page.
+var ordersDone = map[string]band{
+	"held":       {Says: "Held: no key and no mail of this order goes out until you release it."},
+	"sent":       {Says: "Its mail is on its way."},
+	"corrected":  {Says: "The address was corrected, and its mail is on its way there. You are told of it by mail."},
+	"released":   {Says: "Released: it gets its keys and its mail."},
+	"rejected":   {Says: "Rejected: it gets no key. Pay the customer back at the platform."},
+	"cancelled":  {Says: "Cancelled: it waits no longer. Pay the customer back at the platform."},
+	"returned":   {Says: "Given back. Pay the customer back at the platform, if that was not done there."},
+	"replaced":   {Says: "It has another key, and its mail is on its way."},
+	"erased":     {Says: "What was kept of the customer of this order was erased."},
+	"erased-all": {Says: "What was kept of the customer of this order was erased. Their other orders follow within minutes."},
+}
+
+// orderDone returns the band that says what was done. A hold can be undone by who may release,
+// where it is the only one.
+func orderDone(v *visit, whole wholeOrder) *band {
+	b := done(v, ordersDone)
+	if b == nil || v.URL.Query().Get("done") != "held" || !v.may("release-order") {
+		return b
+	}
+	onlyByHand := func(f order.Fulfillment) bool {
+		return f.State() != order.OnHold || slices.Equal(f.Holds, []order.Hold{order.HoldByHand})
+	}
+	if !slices.ContainsFunc(whole.lines, func(f order.Fulfillment) bool { return !onlyByHand(f) }) {
+		b.Does, b.Button, b.Values = orderPath(whole.id)+"/release", "Undo", map[string]string{"seen": seenOf(whole.lines...)}
+	}
+	return b
+}
+
+// seenOf says as what lines are seen, for forms: their versions, and how they stand.
+func seenOf(lines ...order.Fulfillment) string {
+	var seen []string
+	for _, line := range lines {
+		seen = append(seen, strings.Join([]string{string(line.ID), strconv.Itoa(line.Version), string(line.State()), string(line.Mail.State)}, "."))
+	}
+	return strings.Join(seen, " ")
+}
+
+// sight is a line as a form says that it was seen.
+type sight struct {
+	order.LineVersion
+	state  order.State
+	mailed outbox.State
+}
+
+// sights reads what seenOf returned.
+func sights(sent url.Values) []sight {
+	var all []sight
+	for _, word := range strings.Fields(strings.Join(sent["seen"], " ")) {
+		parts := strings.Split(word, ".")
+		if len(parts) != 4 || !order.LineID(parts[0]).Valid() {
+			continue
+		}
+		version, err := strconv.Atoi(parts[1])
+		if err == nil && version > 0 {
+			all = append(all, sight{order.LineVersion{Line: order.LineID(parts[0]), Version: version}, order.State(parts[2]), outbox.State(parts[3])})
+		}
+	}
+	return all
+}
+
+// seenIn returns the versions of the lines that a form says were seen.
+func seenIn(sent url.Values, lines []order.Fulfillment) []order.LineVersion {
+	var seen []order.LineVersion
+	for _, s := range sights(sent) {
+		if slices.ContainsFunc(lines, func(f order.Fulfillment) bool { return f.ID == s.Line }) {
+			seen = append(seen, s.LineVersion)
+		}
+	}
+	return seen
+}
+
+// changedSince says how lines were seen, and how those that have changed stand now.
+func changedSince(sent url.Values, now []order.Fulfillment) []changedLine {
+	var changed []changedLine
+	for _, s := range sights(sent) {
+		for _, line := range now {
+			if line.ID == s.Line && line.Version != s.Version {
+				changed = append(changed, changedLine{productName(line), standsAs(s.state, s.mailed), standsAs(line.State(), line.Mail.State)})
+			}
+		}
+	}
+	return changed
+}
+
+// keysView is the page that shows keys.
+type keysView struct {
+	Number string
+	Back   string
+	Lines  []shownKeys
+}
+
+// shownKeys are the keys of a line.
+type shownKeys struct {
+	Product string
+	Keys    []string
+}
+
+// showKeys shows the keys of an order: the one page of the portal that reveals what was sold.
+// Each time is written, with who it was, before the keys are read.
+func (p *portal) showKeys(v *visit) (answer, error) {
+	lines, err := p.linesOf(v.Context(), v, v.PathValue("order"))
+	if err != nil {
+		return answer{}, err
+	}
+	view := keysView{Number: lines[0].Order, Back: orderPath(lines[0].ID.OrderHalf())}
+	all := func(order.Fulfillment) bool { return true }
+	shown, err := p.orders.shower.Show(v.Context(), lines[0].ID.OrderHalf(), nil, all, true, v.act())
+	if err != nil {
+		return answer{}, err
+	}
+	for _, of := range shown {
+		line := shownKeys{Product: productName(of.Line)}
+		for _, key := range of.Keys {
+			line.Keys = append(line.Keys, key.Text.Reveal())
+		}
+		view.Lines = append(view.Lines, line)
+	}
+	return answer{page: "keys", title: "Keys", data: view, secret: true}, nil
+}
+
+// several sends lines of several orders again, or releases them, once it was said what that
+// does.
+func (p *portal) several(v *visit) (answer, error) {
+	act, words := v.form.Get("act"), map[string]string{"send": "sent", "release": "released"}
+	operation := map[string]string{"send": "resend-order", "release": "release-order"}[act]
+	if operation == "" {
+		return answer{}, errForm
+	}
+	if err := v.May(operation); err != nil {
+		return answer{}, err
+	}
+	seen := sights(v.form)
+	if len(seen) == 0 {
+		return answer{see: ordersPath}, nil
+	}
+	seen = seen[:min(len(seen), 2*listed)]
+	if v.form.Get("sure") == "" {
+		c := confirmation{Does: ordersPath + "/several", Values: [][2]string{{"act", act}, {"sure", "1"}}, Back: ordersPath, Reason: true, Button: "Release", Says: []string{
+			phrase.Capital(phrase.Count(len(seen), "line is", "lines are")) + " released from hold, as far as they are on hold: they get their keys, in their old places of the queue, and their mails.",
+			"A mail cannot be taken back. What has changed meanwhile is left as it is.",
+		}}
+		title := "Release several"
+		if act == "send" {
+			title, c.Button = "Send again", "Send"
+			c.Says[0] = phrase.Capital(phrase.Count(len(seen), "mail with keys is", "mails with keys are")) + " sent again, each to the address of its customer, as far as its order has its keys."
+		}
+		for _, s := range seen {
+			c.Values = append(c.Values, [2]string{"seen", seenOf(order.Fulfillment{ID: s.Line, Version: s.Version})})
+		}
+		return c.page(title), nil
+	}
+	ids := make([]order.LineID, len(seen))
+	for i, s := range seen {
+		ids[i] = s.Line
+	}
+	lines, err := p.orders.search.Lines.LinesByID(v.Context(), ids)
+	if err != nil {
+		return answer{}, err
+	}
+	do := p.orders.acts.Release
+	if act == "send" {
+		do = p.orders.acts.Resend
+	}
+	did, left := 0, 0
+	for _, s := range seen {
+		line, there := lines[s.Line]
+		if !there || line.Merchant != v.Merchant {
+			return answer{}, errNotFound
+		}
+		one := v.act()
+		one.Version = s.Version
+		now, err := do(v.Context(), s.Line, one)
+		switch {
+		case errors.Is(err, order.ErrState) || errors.As(err, new(*order.StaleError)):
+			left++
+		case err != nil:
+			return answer{}, err
+		case now.Version == line.Version:
+			left++
+		default:
+			did++
+		}
+	}
+	return answer{see: fmt.Sprintf("%s?done=%s&n=%d&left=%d", ordersPath, words[act], did, left)}, nil
+}
+
+// askBrake says what the brake does.
+func (p *portal) askBrake(*visit) (answer, error) {
+	return confirmation{
+		Does: ordersPath + "/brake", Button: "Set the brake", Stop: true, Back: ordersPath,
+		Says: []string{
+			"Every paid order is put on hold before it gets keys, half a minute from now at the latest. Keys that were mailed are mailed.",
+			"The brake stays set until somebody takes it off. What it holds stays on hold then, until it is released or rejected.",
+		},
+	}.page("Set the brake"), nil
+}
+
+func (p *portal) setBrake(v *visit) (answer, error) {
+	_, _, err := p.orders.review.SetBrake(v.Context(), v.Merchant, v.Name)
+	return answer{see: ordersPath + "?done=braked"}, err
+}
+
+func (p *portal) releaseBrake(v *visit) (answer, error) {
+	_, outcome, err := p.orders.review.ReleaseBrake(v.Context(), v.Merchant, v.Name, strings.TrimSpace(v.form.Get("reason")))
+	word := "unbraked"
+	if outcome == review.Already {
+		word = "unbraked-before"
+	}
+	return answer{see: ordersPath + "?done=" + word}, err
+}
+
+// doneBrake returns the band that says what was done with the brake.
+func doneBrake(v *visit) *band {
+	return done(v, map[string]band{
+		"braked":          {Says: "The brake is set. No paid order gets keys."},
+		"unbraked":        {Says: "The brake is off. What it held is on hold still: release it, or reject it."},
+		"unbraked-before": {Says: "The brake was off already."},
+	})
+}

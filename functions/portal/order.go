@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"keypool/shared/inventory"
+	"keypool/shared/mailaddress"
+	"keypool/shared/order"
+	"keypool/shared/outbox"
+	"keypool/shared/phrase"
+	"keypool/shared/pool"
+)
+
+// orderView is what the page of an order shows.
+type orderView struct {
+	Path, Number string
+	Account      string
+	ByHand, Test bool
+	Mark         mark
+	Customer     order.Customer
+	ErasedAt     time.Time
+	Seen         []string // see seenOf
+	Lines        []lineView
+	Mends        []mendView
+	Acts         []actLink
+	Timeline     []moment
+	// Live means that something comes to it within moments: the page is to be read again.
+	Live   bool
+	Typing bool // the page has a field to type in, which must not be read again meanwhile
+}
+
+// lineView is a line of an order, as its page shows it.
+type lineView struct {
+	Product, Title string
+	Quantity       int
+	Mark           mark
+	Price          string
+	PaidAt         time.Time
+	ReceivedAt     time.Time
+	Pool           string
+	Parent         string // of a line that delivers its keys: the order's number
+	Code           bool   // it has the code of its product
+	Held           []string
+	Keys           int
+	First          int // so many of them are told of
+	From           []fromFile
+	Waits          string
+	Risk           string
+}
+
+// mendView says what to do for a line, with a form or a link that does it.
+type mendView struct {
+	Line   string // the product, where the order has several lines
+	Says   []string
+	Does   string // send: the address's form; a link to Path otherwise
+	Path   string
+	Text   string
+	Email  string // that is offered
+	ID     order.LineID
+	Before string // how often it was mailed
+}
+
+// actLink is something that can be done to an order.
+type actLink struct {
+	Path, Text string
+	Post       bool // done at once, since it can be undone
+	Stop       bool
+}
+
+// wholeOrder is an order as it is read.
+type wholeOrder struct {
+	id      string
+	lines   []order.Fulfillment
+	history map[order.LineID][]order.History
+}
+
+// readOrder returns the order that an address names. One of another merchant is errNotFound.
+func (p *portal) readOrder(v *visit) (wholeOrder, error) {
+	whole := wholeOrder{id: v.PathValue("order")}
+	if !order.LineID(whole.id + whole.id).Valid() {
+		return whole, errNotFound
+	}
+	reading, ctx := errgroup.WithContext(v.Context())
+	reading.Go(func() (err error) {
+		whole.lines, err = p.linesOf(ctx, v, whole.id)
+		return err
+	})
+	reading.Go(func() (err error) {
+		whole.history, err = p.orders.store.OrderHistory(ctx, whole.id)
+		return err
+	})
+	return whole, reading.Wait()
+}
+
+// linesOf returns the lines of an order of the visitor's merchant, errNotFound if it has none.
+func (p *portal) linesOf(ctx context.Context, v *visit, id string) ([]order.Fulfillment, error) {
+	lines, err := p.orders.store.Lines(ctx, id)
+	if err == nil && (len(lines) == 0 || lines[0].Merchant != v.Merchant) {
+		err = errNotFound
+	}
+	return lines, err
+}
+
+// mostInQueue is the last place of a queue that is counted.
+const mostInQueue = 1000
+
+// order shows an order: what was paid, what to do, and what happened to it.
+func (p *portal) order(v *visit) (answer, error) {
+	whole, err := p.readOrder(v)
+	if err != nil {
+		return answer{}, err
+	}
+	view, err := p.view(v, whole)
+	return answer{page: "order", title: "Order", data: view, band: orderDone(v, whole)}, err
+}
+
+func (p *portal) view(v *visit, whole wholeOrder) (orderView, error) {
+	var keys []pool.KeyID
+	for _, line := range whole.lines {
+		for _, key := range line.Keys {
+			keys = append(keys, key.ID)
+		}
+	}
+	places := make([]int, len(whole.lines))
+	var origins map[pool.KeyID]inventory.Origin
+	reading, ctx := errgroup.WithContext(v.Context())
+	reading.SetLimit(32)
+	reading.Go(func() (err error) {
+		origins, err = p.orders.origins.Of(ctx, v.Merchant, keys)
+		return err
+	})
+	for i, line := range whole.lines {
+		reading.Go(func() (err error) {
+			places[i], err = p.orders.store.QueuePlace(ctx, line, mostInQueue)
+			return err
+		})
+	}
+	if err := reading.Wait(); err != nil {
+		return orderView{}, err
+	}
+	first := whole.lines[0]
+	view := orderView{
+		Path: orderPath(whole.id), Number: first.Order, Account: first.Account, ByHand: first.Account == byHandAccount, Test: first.Side == pool.Test,
+		Mark: orderMark(whole.lines), Customer: first.Customer, ErasedAt: first.ErasedAt,
+		Acts: actsOn(v, whole), Timeline: timeline(whole.lines, whole.history, v.now),
+	}
+	for i, line := range whole.lines {
+		view.Seen = append(view.Seen, seenOf(line))
+		view.Lines = append(view.Lines, newLineView(line, origins, places[i]))
+		if m, needed := mend(v, line, whole); needed {
+			if len(whole.lines) > 1 {
+				m.Line = productName(line)
+			}
+			view.Mends, view.Typing = append(view.Mends, m), view.Typing || m.Does != ""
+		}
+		view.Live = view.Live || soon(line, v.now)
+	}
+	return view, nil
+}
+
+// soon reports whether something comes to a line within moments: its mail, or the word that a
+// mail server took it.
+func soon(f order.Fulfillment, now time.Time) bool {
+	switch f.Mail.State {
+	case outbox.Due, outbox.Sending:
+		return f.Mail.TryAt.Before(now.Add(time.Minute))
+	case outbox.Sent:
+		return f.Mail.DueAt.IsZero() && now.Sub(f.ReceivedAt) < time.Hour
+	default:
+		return f.State() == order.Waiting
+	}
+}
+
+func newLineView(f order.Fulfillment, origins map[pool.KeyID]inventory.Origin, place int) lineView {
+	line := lineView{
+		Product: f.Product, Title: productName(f), Quantity: f.Quantity, Mark: lineMark(f), PaidAt: f.PaidAt, ReceivedAt: f.ReceivedAt,
+		Pool: f.Pool, Code: f.SharedCode, Keys: f.Allocated, First: len(f.Keys), From: whereFrom(f.Keys, origins), Risk: f.Risk,
+	}
+	if f.UnitPrice != "" {
+		line.Price = strings.TrimSpace(f.UnitPrice + " " + f.Currency)
+		if f.Quantity > 1 {
+			line.Price = phrase.Number(f.Quantity) + " × " + line.Price
+		}
+	}
+	if f.KeysOfParent {
+		line.Parent = f.Parent
+	}
+	for _, hold := range f.Holds {
+		line.Held = append(line.Held, hold.Says())
+	}
+	switch {
+	case place == 1:
+		line.Waits = "It is the first in line."
+	case place >= mostInQueue:
+		line.Waits = "At least " + phrase.Number(mostInQueue-1) + " wait before it."
+	case place > 1:
+		line.Waits = phrase.Capital(phrase.Count(place-1, "order waits", "orders wait")) + " before it."
+	}
+	return line
+}
+
+// mend says what can be done for a line, to those who may do it; false if it needs nothing.
+func mend(v *visit, f order.Fulfillment, whole wholeOrder) (mendView, bool) {
+	path := orderPath(whole.id)
+	link := func(operation, act, text string) (string, string) {
+		if v.may(operation) {
+			return path + "/" + act, text
+		}
+		return "", ""
+	}
+	var m mendView
+	switch f.Mend() {
+	case order.MendNothing:
+		return m, false
+	case order.MendDispute:
+		m.Says = []string{"The customer disputes the payment. When the platform says how that ended, the order goes on by itself (you won) or is given back (you lost).", "If that word will not come, you can drop the dispute: the customer gets the keys then, although the money may still go back."}
+		m.Path, m.Text = link("release-order", "release", "Drop the dispute…")
+	case order.MendAddress:
+		m.Says = []string{"It has no mail address that keys could be sent to. It goes on when its platform reports the order with one."}
+	case order.MendErased:
+		m.Says = []string{"It is on hold for good: its customer was erased, and there is nobody to send anything to. Give it back."}
+		m.Path, m.Text = link("return-order", "return", "Give back…")
+	case order.MendHold:
+		m.Says = []string{"It gets no key and no mail: " + phrase.List(heldFor(f)) + ". Release it, and it goes on, in its old place of the queue."}
+		m.Path, m.Text = link("release-order", "release", "Release…")
+	case order.MendConnect:
+		m.Says = []string{"No pool feeds the product " + f.ConnectedBy() + ". Connect it, or set the code that all its orders get: the order gets its keys by itself then."}
+		if v.may("put-product") {
+			m.Path, m.Text = homePath+"/products/"+pathEscape(f.ConnectedBy()), "Connect the product"
+		}
+	case order.MendStock:
+		m.Says = []string{"The pool " + f.Pool + " is short of keys: " + phrase.Count(max(0, f.Missing()), "key is", "keys are") + " missing. Add some, and the order gets them by itself, in its place of the queue."}
+		if v.may("add-keys") {
+			m.Path, m.Text = homePath+"/pools/"+pathEscape(f.Pool)+"/add", "Add keys"
+		}
+	case order.MendMail:
+		domain := mailaddress.Domain(f.Customer.Email)
+		m.Says = []string{"Its mail reached nobody: the mail server of " + domain + " did not take it. Ask the customer for the right address."}
+		if f.Mail.State == outbox.Failed {
+			m.Says = []string{"Its mail could not be sent to " + f.Customer.Email + ". Ask the customer for the right address."}
+		}
+		if meant, is := mailaddress.Meant(f.Customer.Email); is {
+			m.Email = meant
+			m.Says = []string{"The mail to " + domain + " came back. Did the customer mean " + mailaddress.Domain(meant) + "?"}
+		}
+		switch {
+		case v.may("resend-order") && v.MayCorrectAddress() == nil:
+			m.Does, m.ID = "send", f.ID
+			m.Before = phrase.Capital(phrase.Count(f.Mail.Number, "mail")) + " of it " + phrase.Plural(f.Mail.Number, "was", "were") + " begun before."
+		case v.may("resend-order"):
+			m.Says = append(m.Says, "A manager can correct the address; you can send the mail to the same address once more.")
+			m.Path, m.Text = link("resend-order", "send", "Send again…")
+		}
+	}
+	return m, true
+}
+
+func heldFor(f order.Fulfillment) []string {
+	var says []string
+	for _, hold := range f.Holds {
+		says = append(says, hold.Says())
+	}
+	return says
+}
+
+// actsOn returns what can be done to an order by who looks at it.
+func actsOn(v *visit, whole wholeOrder) []actLink {
+	any := func(is func(order.Fulfillment) bool) bool { return slices.ContainsFunc(whole.lines, is) }
+	path := orderPath(whole.id)
+	var acts []actLink
+	add := func(operation, act, text string, can bool) {
+		if can && v.may(operation) {
+			acts = append(acts, actLink{Path: path + "/" + act, Text: text, Post: act == "hold" || act == "keys", Stop: act == "return" || act == "erase" || act == "reject" || act == "cancel"})
+		}
+	}
+	known := whole.lines[0].ErasedAt.IsZero()
+	add("resend-order", "send", "Send again…", known && any(order.Fulfillment.Complete))
+	add("show-order-keys", "keys", "Show keys", any(func(f order.Fulfillment) bool { return f.Complete() && !f.KeysOfParent }))
+	add("replace-key", "replace", "Replace a key…", known && any(func(f order.Fulfillment) bool { return f.Complete() && !f.SharedCode && !f.KeysOfParent }))
+	add("hold-order", "hold", "Hold", any(order.Fulfillment.Active))
+	add("release-order", "release", "Release…", any(func(f order.Fulfillment) bool { return f.State() == order.OnHold }))
+	add("reject-order", "reject", "Reject…", any(order.Fulfillment.HeldByRule))
+	add("cancel-order", "cancel", "Cancel…", any(order.Fulfillment.Waits))
+	add("return-order", "return", "Give back…", any(func(f order.Fulfillment) bool { return f.State() != order.Returned && f.State() != order.Expected }))
+	add("erase-order", "erase", "Erase the customer…", any(func(f order.Fulfillment) bool { return f.ErasedAt.IsZero() && !f.Expected }))
+	return acts
+}
