@@ -150,13 +150,23 @@ func mailFacts(lines []order.Fulfillment) []string {
 		if len(lines) > 1 {
 			what = productName(line) + ": its " + phrase.Plural(line.Allocated, "key goes", "keys go")
 		}
-		before := "No mail of it was begun before."
-		if n := line.Mail.Number; n > 0 {
-			before = phrase.Capital(phrase.Count(n, "mail")) + " of it " + phrase.Plural(n, "was", "were") + " begun before, and the last one " + lastMail(line.Mail) + "."
+		before := mailedBefore(line.Mail.Number)
+		if line.Mail.Number > 0 {
+			before += " The last mail " + lastMail(line.Mail) + "."
 		}
 		says = append(says, what+" to "+mailaddress.Masked(line.Customer.Email)+". "+before)
 	}
 	return says
+}
+
+func mailedBefore(times int) string {
+	switch times {
+	case 0:
+		return "Not mailed before."
+	case 1:
+		return "Mailed once before."
+	}
+	return "Mailed " + phrase.Number(times) + " times before."
 }
 
 func lastMail(m outbox.Entry) string {

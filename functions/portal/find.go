@@ -81,7 +81,7 @@ func (p *portal) find(v *visit) (answer, error) {
 	if all := append(numbered[:len(numbered):len(numbered)], orders...); len(all) == 1 && len(keys) == 0 && ofPeople.Next == "" {
 		return answer{see: orderPath(all[0][0].ID.OrderHalf())}, nil
 	}
-	page := foundPage{Numbered: newOrderRows(numbered, v.now), Orders: newOrderRows(orders, v.now), Next: ofPeople.Next, Test: test}
+	page := foundPage{Numbered: newOrderRows(numbered), Orders: newOrderRows(orders), Next: ofPeople.Next, Test: test}
 	if strings.Contains(sought, "@") {
 		page.Sought = sought
 	}

@@ -251,7 +251,7 @@ func mend(v *visit, f order.Fulfillment, whole wholeOrder) (mendView, bool) {
 		switch {
 		case v.may("resend-order") && v.MayCorrectAddress() == nil:
 			m.Does, m.ID = "send", f.ID
-			m.Before = phrase.Capital(phrase.Count(f.Mail.Number, "mail")) + " of it " + phrase.Plural(f.Mail.Number, "was", "were") + " begun before."
+			m.Before = mailedBefore(f.Mail.Number)
 		case v.may("resend-order"):
 			m.Says = append(m.Says, "A manager can correct the address; you can send the mail to the same address once more.")
 			m.Path, m.Text = link("resend-order", "send", "Send again…")

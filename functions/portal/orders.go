@@ -10,9 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/catalog"
-	"keypool/shared/claim"
 	"keypool/shared/dynamo"
-	"keypool/shared/intake"
 	"keypool/shared/inventory"
 	"keypool/shared/lifecycle"
 	"keypool/shared/order"
@@ -36,12 +34,11 @@ type orderDesk struct {
 	eraser  *lifecycle.Eraser
 	review  *review.Desk
 	jobs    *inventory.Jobs
-	byHand  *intake.ByHand
 }
 
 // newOrderDesk returns the use cases of orders over the tables. Fill and jobs are the queues
 // of those functions.
-func newOrderDesk(store *dynamo.Store, merchants *catalog.Cached, fill, jobs lifecycle.Sender, mostUnits int, now func() time.Time) *orderDesk {
+func newOrderDesk(store *dynamo.Store, merchants *catalog.Cached, fill, jobs lifecycle.Sender, now func() time.Time) *orderDesk {
 	acts := &lifecycle.Lifecycle{
 		Store: store, Wholes: store, Uploads: store, Notices: store, Keys: store, Corrections: store, Settings: store,
 		Fill: fill, By: "portal", Now: now,
@@ -57,10 +54,6 @@ func newOrderDesk(store *dynamo.Store, merchants *catalog.Cached, fill, jobs lif
 		eraser:  &lifecycle.Eraser{Lines: store, Words: store, Fill: fill, Now: now},
 		review:  &review.Desk{Changes: acts, Held: store, Brakes: store, Now: now},
 		jobs:    &inventory.Jobs{Store: store, Pools: store, Uploads: store, Merchants: store, Queue: jobs, Now: now},
-		byHand: &intake.ByHand{
-			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: fill, Notices: store, By: "portal", Now: now},
-			Orders: store, Notices: store, MaxQuantity: mostUnits,
-		},
 	}
 }
 
@@ -109,9 +102,8 @@ type ordersPage struct {
 	Filtered bool
 	Test     bool
 	Brake    catalog.Brake
-	Wrong    string
 
-	MaySend, MayRelease, MaySetBrake, MayReleaseBrake, MayFulfil bool
+	MaySend, MayRelease, MaySetBrake, MayReleaseBrake bool
 }
 
 // orderRow is an order in a list.
@@ -122,7 +114,6 @@ type orderRow struct {
 	Test         bool
 	Lines        []lineRow
 	At           time.Time
-	Age          string
 }
 
 // lineRow is a line of an order in a list.
@@ -133,32 +124,19 @@ type lineRow struct {
 	Seen     string // see seenOf
 }
 
-func newOrderRows(orders [][]order.Fulfillment, now time.Time) []orderRow {
+func newOrderRows(orders [][]order.Fulfillment) []orderRow {
 	rows := make([]orderRow, len(orders))
 	for i, lines := range orders {
 		first := lines[0]
 		rows[i] = orderRow{
 			Path: orderPath(first.ID.OrderHalf()), Number: first.Order, Customer: first.Customer.Name, Email: first.Customer.Email,
-			Test: first.Side == pool.Test, At: first.ReceivedAt, Age: age(now.Sub(first.ReceivedAt)),
+			Test: first.Side == pool.Test, At: first.ReceivedAt,
 		}
 		for _, line := range lines {
 			rows[i].Lines = append(rows[i].Lines, lineRow{productName(line), line.Quantity, lineMark(line), seenOf(line)})
 		}
 	}
 	return rows
-}
-
-// age says how long ago something was.
-func age(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return "just now"
-	case d < time.Hour:
-		return phrase.Count(int(d.Minutes()), "minute") + " ago"
-	case d < 48*time.Hour:
-		return phrase.Count(int(d.Hours()), "hour") + " ago"
-	}
-	return phrase.Count(int(d.Hours()/24), "day") + " ago"
 }
 
 func orderPath(id string) string { return ordersPath + "/" + id }
@@ -168,7 +146,7 @@ func (p *portal) listOrders(v *visit) (answer, error) {
 	in := v.URL.Query()
 	page := ordersPage{
 		Form: form{Values: in}, Shows: shows, Sides: []option{{"", "Paid orders"}, {"test", "Test orders"}}, Test: in.Get("side") == "test",
-		MaySend: v.may("resend-order"), MayRelease: v.may("release-order"), MaySetBrake: v.may("set-brake"), MayReleaseBrake: v.may("release-brake"), MayFulfil: v.may("fulfil-order"),
+		MaySend: v.may("resend-order"), MayRelease: v.may("release-order"), MaySetBrake: v.may("set-brake"), MayReleaseBrake: v.may("release-brake"),
 	}
 	for name, values := range in {
 		page.Filtered = page.Filtered || name != "after" && name != "done" && name != "n" && name != "left" && strings.Join(values, "") != ""
@@ -199,7 +177,7 @@ func (p *portal) listOrders(v *visit) (answer, error) {
 	if err := reading.Wait(); err != nil {
 		return answer{}, err
 	}
-	page.Orders, page.Next = newOrderRows(found.Orders(), v.now), found.Next
+	page.Orders, page.Next = newOrderRows(found.Orders()), found.Next
 	return answer{page: "orders", title: "Orders", data: page, band: severalDone(v)}, nil
 }
 
@@ -223,7 +201,7 @@ func severalDone(v *visit) *band {
 	b := &band{Class: "good", Says: phrase.Capital(counted(q, "n")) + " " + says + "."}
 	if left := q.Get("left"); left != "" && left != "0" {
 		b.Class = "warn"
-		b.Says += " " + phrase.Capital(counted(q, "left")) + " left as they are: they have changed meanwhile, or their state does not allow it."
+		b.Says += " " + phrase.Capital(counted(q, "left")) + " left alone: what has changed meanwhile, or is in a state that does not allow it."
 	}
 	return b
 }

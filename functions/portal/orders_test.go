@@ -219,3 +219,294 @@ func TestOrder_waits(t *testing.T) {
 	p = ada.get(pathOf(first) + "/cancel")
 	ada.post(pathOf(first)+"/cancel", p.actForm("reason", "asked for it")).has("Cancelled: it waits no longer.", "Cancelled by Ada Byron (ada): it does not wait any more.", "Why: asked for it", "Given back")
 }
+
+func TestOrder_holdCanBeUndone(t *testing.T) {
+	t.Parallel()
+	s := openSeller(t)
+	s.stock("acme", "AAAA-1111")
+	line := s.sell("acme", "A-1", 1)
+	s.mail(line)
+	ada := s.signIn("ada@acme.example")
+	p := ada.post(pathOf(line)+"/hold", ada.get(pathOf(line)).actForm())
+	p.has("Held: no key and no mail", "Undo", "On hold", "Put on hold by Ada Byron (ada).")
+	mails := s.line(line).Mail.Number
+	ada.post(pathOf(line)+"/release", p.actForm()).has("Released: it gets its keys", "Released by Ada Byron (ada).")
+	if now := s.line(line); now.State() != order.Fulfilled || now.Mail.Number != mails {
+		t.Errorf("after the undo: %s, mail %d", now.State(), now.Mail.Number)
+	}
+	// Who may not release is not offered it, and a hold by others is not undone with one's own.
+	support := s.signIn("support@acme.example")
+	support.post(pathOf(line)+"/hold", support.get(pathOf(line)).actForm()).has("Held:").hasNot("Undo")
+	other := s.sell("acme", "A-2", 1, func(f *order.Fulfillment) { f.Hold(order.HoldPaidBefore) })
+	ada.post(pathOf(other)+"/hold", ada.get(pathOf(other)).actForm()).has("Held:", "it was paid before its account delivers").hasNot("Undo")
+}
+
+func TestOrder_changedMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := openSeller(t)
+	line := s.sell("acme", "A-1", 1)
+	ada, ben := s.signIn("ada@acme.example"), s.signIn("manager@acme.example")
+	form := ada.get(pathOf(line)+"/cancel").actForm("reason", "she wrote to us")
+	ben.post(pathOf(line)+"/hold", ben.get(pathOf(line)).actForm())
+	p := ada.post(pathOf(line)+"/cancel", form)
+	p.has("The order has changed since you opened the page", "you saw it waiting for keys. It is on hold now", "all the same")
+	if p.status != 409 || !strings.Contains(p.body, `value="she wrote to us"`) {
+		t.Errorf("%d; what was typed is lost", p.status)
+	}
+	if now := s.line(line); now.State() != order.OnHold {
+		t.Errorf("it was done: %s", now.State())
+	}
+}
+
+func TestOrder_giveBackPartsOnce(t *testing.T) {
+	t.Parallel()
+	s := openSeller(t)
+	s.stock("acme", several(3, "KEY-")...)
+	line := s.sell("acme", "A-1", 3)
+	ada := s.signIn("ada@acme.example")
+	p := ada.get(pathOf(line) + "/return").has("Of Elden: The Long Night, of which 3 units are left")
+	ada.post(pathOf(line)+"/return", p.actForm("part", string(line.ID), "units", "x")).has("Give a number from 1 on")
+	form := p.actForm("part", string(line.ID), "units", "1", "reason", "one did not run")
+	form.Set("once", "1")
+	ada.post(pathOf(line)+"/return", form).has("Given back. Pay the customer back", "Why: one did not run")
+	ada.post(pathOf(line)+"/return", form)
+	if now := s.line(line); now.ReturnedUnits != 1 || now.Allocated != 2 {
+		t.Errorf("%d units were given back, %d keys are left", now.ReturnedUnits, now.Allocated)
+	}
+	p = ada.get(pathOf(line) + "/return")
+	ada.post(pathOf(line)+"/return", p.actForm()).has("Given back")
+	if now := s.line(line); now.State() != order.Returned {
+		t.Errorf("all was given back: %s", now.State())
+	}
+}
+
+func TestOrder_replaceAKey(t *testing.T) {
+	t.Parallel()
+	s := openSeller(t)
+	s.stock("acme", "AAAA-1111")
+	line := s.sell("acme", "A-1", 1)
+	ada := s.signIn("ada@acme.example")
+	p := ada.get(pathOf(line) + "/replace").has("Elden: The Long Night, key 1")
+	form := p.actForm("key", string(line.ID)+" "+string(line.Keys[0].ID))
+	ada.post(pathOf(line)+"/replace", form).has("The pool has no key left.")
+	s.stock("acme", "BBBB-2222")
+	form = ada.get(pathOf(line)+"/replace").actForm("key", string(line.ID)+" "+string(line.Keys[0].ID), "reason", "typed wrong")
+	ada.post(pathOf(line)+"/replace", form).has("It has another key", "A key was replaced by another one by Ada Byron (ada).", "Why: typed wrong").hasNot("AAAA-1111", "BBBB-2222")
+}
+
+// Keys are shown to those who may, a moment after they signed in, and that is told.
+func TestOrder_showKeys(t *testing.T) {
+	t.Parallel()
+	s := openSeller(t)
+	texts := several(22, "KEY-OF-A1-")
+	s.stock("acme", texts...)
+	line := s.sell("acme", "A-1", 22)
+	ada := s.signIn("ada@acme.example")
+	for _, role := range []string{"support", "stock", "read"} {
+		b := s.signIn(role + "@acme.example")
+		if p := b.post(pathOf(line)+"/keys", url.Values{}); p.status != 403 {
+			t.Errorf("%s: %d", role, p.status)
+		} else {
+			p.hasNot("KEY-OF-A1-")
+		}
+		b.get(pathOf(line)).hasNot("Show keys")
+	}
+	if s.line(line).KeysSeen() {
+		t.Error("who may not see keys left a trace of having seen them")
+	}
+	ada.get(pathOf(line)).has("Show keys").hasNot("KEY-OF-A1-")
+	shown := ada.send("POST", pathOf(line)+"/keys", url.Values{})
+	for _, text := range texts {
+		shown.has(text)
+	}
+	if shown.headers["Cache-Control"] != "no-store" || strings.Contains(shown.body, "<title>Keys of") {
+		t.Error("the page of keys may be kept, or its title names the order")
+	}
+	ada.send("POST", pathOf(line)+"/keys", url.Values{})
+	if p := ada.get(pathOf(line)).has("Its keys were shown to Ada Byron (ada).").hasNot("KEY-OF-A1-"); strings.Count(p.body, "were shown to") != 2 {
+		t.Error("each time is not told")
+	}
+	entries, _, err := s.store.Entries(t.Context(), "acme", "", 10)
+	if err != nil || len(entries) == 0 || !strings.Contains(fmt.Sprint(entries[0].After), "keys-shown") || entries[0].By != "Ada Byron (ada)" {
+		t.Errorf("the audit trail says %+v, %v", entries, err)
+	}
+	s.later(access.FreshFor)
+	if p := ada.send("POST", pathOf(line)+"/keys", url.Values{}); !strings.HasPrefix(p.headers["Location"], againPath) {
+		t.Errorf("a quarter of an hour later: %d, %v", p.status, p.headers)
+	}
+	// Keys that somebody has seen are never sold again.
+	ada = s.signIn("ada@acme.example")
+	ada.post(pathOf(line)+"/return", ada.get(pathOf(line)+"/return").has("Its keys were mailed or shown").actForm("keys", "restock"))
+	if n, err := s.store.Available(t.Context(), line.PoolID(), 1, 100); err != nil || n != 0 {
+		t.Errorf("%d keys that were shown are for sale again, %v", n, err)
+	}
+}
+
+// Another merchant's order is answered as one that does not exist, whatever is asked of it.
+func TestOrder_ofAnotherMerchant(t *testing.T) {
+	t.Parallel()
+	s := openSeller(t)
+	s.merchant("rival", "Rival")
+	s.sellsAt("rival")
+	s.stock("rival", "RIVAL-KEY")
+	line := s.sell("rival", "R-1", 1)
+	ada := s.signIn("ada@acme.example")
+	before := s.line(line)
+	paths := []string{""}
+	for _, act := range append([]orderAct{holding, {name: "keys"}}, orderActs...) {
+		paths = append(paths, "/"+act.name)
+	}
+	for _, path := range paths {
+		if path != "/hold" && path != "/keys" {
+			if p := ada.get(pathOf(line) + path); p.status != 404 {
+				t.Errorf("GET %s: %d", path, p.status)
+			} else {
+				p.hasNot("R-1", "marcel", "RIVAL-KEY")
+			}
+		}
+		if path == "" {
+			continue
+		}
+		form := url.Values{"seen": {seenOf(line)}, "force": {"1"}, "key": {string(line.ID) + " " + string(line.Keys[0].ID)}, "email": {"mallory@example.com"}}
+		if p := ada.post(pathOf(line)+path, form); p.status != 404 {
+			t.Errorf("POST %s: %d", path, p.status)
+		} else {
+			p.hasNot("R-1", "marcel", "RIVAL-KEY")
+		}
+	}
+	for _, act := range []string{"send", "release"} {
+		if p := ada.post("/portal/orders/several", url.Values{"act": {act}, "sure": {"1"}, "seen": {seenOf(line)}}); p.status != 404 {
+			t.Errorf("several, %s: %d", act, p.status)
+		}
+	}
+	for _, sought := range []string{"R-1", "marcel@gmial.com", "RIVAL-KEY"} {
+		if p := ada.post("/portal/find", url.Values{"find": {sought}}); p.status != 404 {
+			t.Errorf("found %s: %d", sought, p.status)
+		}
+	}
+	if after := s.line(line); after.Version != before.Version || after.Mail != before.Mail {
+		t.Errorf("it was changed: %+v", after)
+	}
+}
+
+// Each role sees the acts that it may do, and no other one works for it.
+func TestOrder_roles(t *testing.T) {
+	t.Parallel()
+	s := openSeller(t)
+	s.stock("acme", "AAAA-1111")
+	line := s.sell("acme", "A-1", 1)
+	s.mail(line)
+	s.news(line, order.MailBounced, "Permanent/General")
+	for role, may := range map[string]string{"support": "send hold", "read": "", "stock": "-"} {
+		b := s.signIn(role + "@acme.example")
+		p := b.get(pathOf(line))
+		if (p.status == 403) != (may == "-") {
+			t.Errorf("%s sees the order: %d", role, p.status)
+		}
+		for _, act := range append([]orderAct{holding}, orderActs...) {
+			allowed := strings.Contains(may, act.name)
+			if offered := strings.Contains(p.body, pathOf(line)+"/"+act.name+`"`); offered && !allowed {
+				t.Errorf("%s is offered to %s", role, act.name)
+			}
+			if p := b.send("POST", pathOf(line)+"/"+act.name, url.Values{"seen": {"x"}}); (p.status == 403) == allowed {
+				t.Errorf("%s to %s: %d", role, act.name, p.status)
+			}
+		}
+		// The mails of support go to the address that paid, alone.
+		if p := b.send("POST", pathOf(line)+"/send", url.Values{"email": {"mallory@example.com"}}); p.status != 403 {
+			t.Errorf("%s corrects an address: %d", role, p.status)
+		}
+	}
+	if now := s.line(line); now.Customer.Email != "marcel@gmial.com" {
+		t.Error("an address was corrected")
+	}
+}
+
+func TestOrders_listAndFilter(t *testing.T) {
+	t.Parallel()
+	s := openSeller(t)
+	ada := s.signIn("ada@acme.example")
+	ada.get("/portal/orders").has("There is no order yet")
+	s.stock("acme", "AAAA-1111")
+	sold := s.sell("acme", "A-1", 1)
+	s.later(24 * time.Hour)
+	waits := s.sell("acme", "A-2", 2)
+	s.sell("acme", "T-1", 1, func(f *order.Fulfillment) { f.Side = pool.Test })
+	ada.get("/portal/orders").has("A-1", "A-2", "Waits for keys", "on 23 Nov 2026, 12:00", "a moment ago").hasNot(">T-1<")
+	for query, want := range map[string]string{"show=waiting": "A-2", "show=fulfilled": "A-1", "product=4711&until=2026-11-23": "A-1", "from=2026-11-24": "A-2", "side=test": "T-1", "show=attention": ""} {
+		p := ada.get("/portal/orders?" + query)
+		for _, number := range []string{"A-1", "A-2", "T-1"} {
+			if listed := strings.Contains(p.body, ">"+number+"<"); listed != (number == want) {
+				t.Errorf("%s lists %s: %v", query, number, listed)
+			}
+		}
+	}
+	s.later(time.Hour)
+	ada.get("/portal/orders?show=attention").has("A-2")
+	ada.get("/portal/orders?product=other").has("No order fits what you look for.")
+	if p := ada.get("/portal/orders?after=x"); p.status != 404 {
+		t.Errorf("a place that is none: %d", p.status)
+	}
+	// Several at once, and what has changed meanwhile is left.
+	form := url.Values{"act": {"send"}, "seen": {seenOf(sold), seenOf(waits)}}
+	p := ada.post("/portal/orders/several", form).has("2 mails with keys are sent again", "A mail cannot be taken back.")
+	sure := url.Values{"act": {"send"}, "sure": {"1"}, "seen": {seenOf(s.line(sold)), seenOf(waits)}, "once": {onceField.FindStringSubmatch(p.body)[1]}}
+	s.mail(sold)
+	ada.post("/portal/orders/several", sure).has("No lines were mailed again. 2 lines were left alone")
+	sure = url.Values{"act": {"send"}, "sure": {"1"}, "seen": {seenOf(s.line(sold)), seenOf(waits)}}
+	ada.post("/portal/orders/several", sure).has("1 line was mailed again. 1 line was left alone")
+}
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	s := openSeller(t)
+	s.stock("acme", "AAAA-1111")
+	line := s.sell("acme", "A-1", 1)
+	ada := s.signIn("ada@acme.example")
+	find := func(what string) page { return ada.send("POST", "/portal/find", url.Values{"find": {what}}) }
+	for _, what := range []string{" A-1 ", "Marcel@gmial.com"} {
+		if p := find(what); p.headers["Location"] != pathOf(line) {
+			t.Errorf("%q leads to %d %v", what, p.status, p.headers)
+		}
+	}
+	find("AAAA-1111").has("A key", "Sold", "A-1", "elden.txt, line 812", "Uploaded.").hasNot("AAAA-1111")
+	find("nothing").has("There is no order of that number here", "Look through all orders")
+	s.sell("acme", "A-2", 1)
+	p := find("marcel@gmial.com").has("The customer's orders", "A-1", "A-2")
+	if strings.Contains(p.headers["Location"], "@") {
+		t.Error("an address stands in an address")
+	}
+	s.sell("acme", "A-2", 1, func(f *order.Fulfillment) { f.Side = pool.Test })
+	find("A-2").has("The orders of that number", "Test")
+	if p := s.signIn("stock@acme.example").post("/portal/find", url.Values{"find": {"A-1"}}); p.status != 403 {
+		t.Errorf("who brings keys finds orders: %d", p.status)
+	}
+}
+
+func TestOrders_brake(t *testing.T) {
+	t.Parallel()
+	s := openSeller(t)
+	ada := s.signIn("ada@acme.example")
+	ada.get("/portal/orders").has("Set the brake")
+	p := ada.get("/portal/orders/brake").has("Every paid order is put on hold")
+	ada.post("/portal/orders/brake", p.actForm()).has("The brake is set. No paid order gets keys.", "The brake is set since today, 12:00 , by Ada Byron (ada)")
+	s.signIn("support@acme.example").get("/portal/orders").has("The brake is set").hasNot("Take the brake off")
+	line := s.sell("acme", "A-1", 1)
+	ada.get(pathOf(line)).has("On hold", "the brake was set", "Reject…")
+	ada.post("/portal/orders/brake/release", url.Values{}).has("The brake is off.").hasNot("The brake is set since")
+	ada.post(pathOf(line)+"/reject", ada.get(pathOf(line)+"/reject").actForm()).has("Rejected: it gets no key.", "Given back")
+}
+
+func TestOrder_eraseTheCustomer(t *testing.T) {
+	t.Parallel()
+	s := openSeller(t)
+	s.stock("acme", "AAAA-1111")
+	line := s.sell("acme", "A-1", 1)
+	ada := s.signIn("ada@acme.example")
+	ada.post(pathOf(line)+"/erase", ada.get(pathOf(line)+"/erase").actForm()).has("It still owes its customer something")
+	ada.post(pathOf(line)+"/erase", ada.get(pathOf(line)+"/erase").actForm("force", "1", "all", "1")).has("Their other orders follow within minutes.", "Erased, today", "All that was kept of the customer was erased by Ada Byron (ada).").hasNot("marcel", "Marcel")
+	s.later(access.FreshFor)
+	if p := ada.send("GET", pathOf(line)+"/erase", nil); !strings.HasPrefix(p.headers["Location"], againPath) {
+		t.Errorf("a quarter of an hour later: %d", p.status)
+	}
+}

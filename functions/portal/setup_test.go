@@ -19,7 +19,7 @@ func (w *world) setUp() {
 	w.portal.goods = &settings.Products{Store: w.store, Related: w.store, Refill: refill, Now: w.now}
 	w.portal.accounts = &settings.Accounts{Store: w.store, Sealer: &w.seals, Heard: w.store, Catchup: &queue{}, Adapters: all.Adapters, Now: w.now}
 	w.portal.refused, w.portal.publicURL = w.store, publicURL
-	w.portal.orders = newOrderDesk(w.store, catalog.NewCached(w.store, w.now), &w.fills, &w.jobs, 1000, w.now)
+	w.portal.orders = newOrderDesk(w.store, catalog.NewCached(w.store, w.now), &w.fills, &w.jobs, w.now)
 	w.portal.codes = &settings.Codes{Store: w.store, Refill: refill, Now: w.now}
 }
 

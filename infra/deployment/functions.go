@@ -303,7 +303,7 @@ var Functions = []Function{
 		Description: "Where a merchant's people set up, watch and mend",
 		Memory:      512,
 		Timeout:     28 * time.Second,
-		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "SESSIONS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "JOBS_QUEUE_URL", "CATCHUP_QUEUE_URL", "KMS_KEY", "PUBLIC_URL", "MAX_QUANTITY"},
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "SESSIONS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "JOBS_QUEUE_URL", "CATCHUP_QUEUE_URL", "KMS_KEY", "PUBLIC_URL"},
 		Rights: []Right{
 			// As the API: people, tokens that are revoked, the audit trail, what a shop sets up, pools, key files and keys.
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.PeoplePrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},
