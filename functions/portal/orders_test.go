@@ -322,6 +322,7 @@ func TestOrder_showKeys(t *testing.T) {
 	if shown.headers["Cache-Control"] != "no-store" || strings.Contains(shown.body, "<title>Keys of") {
 		t.Error("the page of keys may be kept, or its title names the order")
 	}
+	s.later(time.Second)
 	ada.send("POST", pathOf(line)+"/keys", url.Values{})
 	if p := ada.get(pathOf(line)).has("Its keys were shown to Ada Byron (ada).").hasNot("KEY-OF-A1-"); strings.Count(p.body, "were shown to") != 2 {
 		t.Error("each time is not told")
