@@ -39,7 +39,7 @@ help: ## this list
 
 ##@ See it work, on this machine, without an AWS account (Linux)
 
-.PHONY: demo up down reset order event trace inbox logs merchant token
+.PHONY: demo up down reset order event trace inbox portal logs merchant token
 demo: need-local ## the whole story, told step by step
 	@$(LOCAL) demo $(call typed,PORT)
 
@@ -63,6 +63,9 @@ trace: ## what happened to an order, and what comes next, here or on AWS: ORDER=
 
 inbox: ## the mails that were sent, as a page
 	@$(LOCAL) inbox $(call typed,PORT)
+
+portal: ## the Merchant Portal in a browser, signed in as the demo merchant's owner
+	@$(LOCAL) portal
 
 logs: ## the functions' logs: FUNCTION= FOLLOW=
 	@$(LOCAL) logs $(call typed,FUNCTION FOLLOW)

@@ -310,6 +310,7 @@ func (st *story) end(whole time.Duration) {
    One order came by Stripe's own webhook; make event sends any platform's.
 
  Where to look:
+   the portal         %s/portal   (make portal signs you in)
    the mail           %s%s
    every mail         make inbox
    the functions' log make logs
@@ -318,10 +319,11 @@ func (st *story) end(whole time.Duration) {
  Try next:
    make order QTY=3 EMAIL=you@example.com
    make event PLATFORM=stripe EVENT=paid
+   make portal
    make inbox
    make down
 ────────────────────────────────────────────────────────────────────────
-`, took(whole), took(st.waited), st.page, picture)
+`, took(whole), took(st.waited), st.shop.URL, st.page, picture)
 }
 
 // pay sends an order, shows the request and the response, and returns an error if the

@@ -1,5 +1,5 @@
 // Local runs Keypool on one machine. Its commands are those of the Makefile: up, down,
-// reset, demo, order, event, trace, inbox, logs, merchant, token, bridge, and sign for sam-invoke.
+// reset, demo, order, event, trace, inbox, portal, logs, merchant, token, bridge, and sign for sam-invoke.
 package main
 
 import (
@@ -30,6 +30,7 @@ var commands = []command{
 	{"demo", []string{"PORT"}, demo},
 	{"order", []string{"QTY", "EMAIL", "PRODUCT", "CURRENCY", "LANGUAGE", "TEST"}, sendOrder},
 	{"inbox", []string{"PORT"}, inbox},
+	{"portal", nil, portal},
 	{"logs", []string{"FUNCTION", "FOLLOW"}, logs},
 	{"event", []string{"PLATFORM", "EVENT", "ORDER", "PAID_AT", "PRODUCT", "QUANTITY", "EMAIL", "TEST"}, sendEvent},
 	{"trace", []string{"ORDER", "MERCHANT", "STACK"}, trace},

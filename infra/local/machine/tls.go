@@ -5,9 +5,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"math/big"
@@ -136,6 +138,21 @@ func certificateIsGood(dir string) bool {
 	}
 	leaf, err := x509.ParseCertificate(pair.Certificate[0])
 	return err == nil && time.Until(leaf.NotAfter) > 7*24*time.Hour && leaf.VerifyHostname(containersGateway.String()) == nil
+}
+
+// Fingerprint returns that of the key of the machine's certificate, by which Chromium trusts it:
+// --ignore-certificate-errors-spki-list.
+func (m *Machine) Fingerprint() (string, error) {
+	pair, err := tls.LoadX509KeyPair(m.path("tls", certFile), m.path("tls", keyFile))
+	if err != nil {
+		return "", err
+	}
+	leaf, err := x509.ParseCertificate(pair.Certificate[0])
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
+	return base64.StdEncoding.EncodeToString(sum[:]), nil
 }
 
 // trust returns a certificate pool with the machine's own authority alone.
