@@ -224,7 +224,10 @@ func (p page) facts(w *markup.Writer) {
 	}
 	fact(p.say.Order.Number, p.View.Order)
 	fact(p.say.Order.Date, p.say.Date(day))
-	for _, line := range p.View.Lines {
+	for i, line := range p.View.Lines {
+		if i > 0 { // a list has each name once
+			w.Raw("</dl>\n<dl class=\"facts\">\n")
+		}
 		fact(p.say.Order.Product, line.Title())
 		fact(p.say.Order.Quantity, p.say.Number(line.Quantity))
 	}

@@ -80,7 +80,7 @@ func TestBrowser_refresh(t *testing.T) {
 	s := newStage(t, `<div id="report" data-refresh="100"><p role="status">1 line</p><details><summary>More</summary><p>inner</p></details><a href="/portal">First</a> <a href="/portal">Second</a></div><p>outside 1</p>`)
 	s.PressHere("More")
 	s.Has("inner")
-	chromium.Value[bool](s.Tab, `(() => { document.querySelectorAll("#report a")[1].focus(); return true })()`)
+	s.Run(`document.querySelectorAll("#report a")[1].focus()`)
 	s.becomes(http.StatusOK, `<div id="report" data-refresh="100"><p role="status">2 lines</p><details><summary>More</summary><p>inner</p></details><a href="/portal">First</a> <a href="/portal">Second</a></div><p>outside 2</p>`)
 	s.Has("2 lines", "inner", "outside 1")
 	s.Until("the focus stays", `document.activeElement.textContent === "Second"`)
@@ -112,16 +112,16 @@ func TestBrowser_refreshWaits(t *testing.T) {
 	if got := chromium.Value[string](s.Tab, `document.getElementById("text").value`); got != "half a sent" {
 		t.Errorf("typed was %q", got)
 	}
-	chromium.Value[bool](s.Tab, `(() => { document.activeElement.blur(); return true })()`)
+	s.Run(`document.activeElement.blur()`)
 	s.Has("two")
-	chromium.Value[bool](s.Tab, `(() => { Object.defineProperty(document, "hidden", {value: true, configurable: true}); return true })()`)
+	s.Run(`Object.defineProperty(document, "hidden", {value: true, configurable: true})`)
 	time.Sleep(300 * time.Millisecond)
 	before := s.times()
 	time.Sleep(500 * time.Millisecond)
 	if s.times() != before {
 		t.Error("a tab that nobody sees asks on")
 	}
-	chromium.Value[bool](s.Tab, `(() => { delete document.hidden; document.dispatchEvent(new Event("visibilitychange")); return true })()`)
+	s.Run(`delete document.hidden; document.dispatchEvent(new Event("visibilitychange"))`)
 	time.Sleep(500 * time.Millisecond)
 	if s.times() == before {
 		t.Error("a tab that is seen again asks no more")
@@ -132,13 +132,13 @@ func TestBrowser_refreshWaits(t *testing.T) {
 func TestBrowser_copy(t *testing.T) {
 	const content = `<code id="key" class="key"> AAAAA-11111 </code><button type="button" data-copy="key">Copy</button>`
 	s := newStage(t, content)
-	chromium.Value[bool](s.Tab, `(() => { navigator.clipboard.writeText = async t => { window.copied = t }; return true })()`)
+	s.Run(`navigator.clipboard.writeText = async t => { window.copied = t }`)
 	s.PressHere("Copy")
 	s.Has("Copied")
 	s.Until("the key was copied", `window.copied === "AAAAA-11111"`)
 	s.Until("it is said", `document.body.lastElementChild.textContent === "Copied"`)
 	s.Until("the button is as it was", `document.querySelector("[data-copy]").textContent === "Copy"`)
-	chromium.Value[bool](s.Tab, `(() => { navigator.clipboard.writeText = async () => { throw 1 }; return true })()`)
+	s.Run(`navigator.clipboard.writeText = async () => { throw 1 }`)
 	s.PressHere("Copy")
 	s.Has("Copy it by hand")
 	s.Until("it is marked", `getSelection().toString().trim() === "AAAAA-11111"`)
@@ -154,7 +154,7 @@ func TestBrowser_copy(t *testing.T) {
 func TestBrowser_sentOnce(t *testing.T) {
 	s := newStage(t, `<form method="post" action="/portal/stage"><label for="text">Text</label><input id="text" name="text"><button>Send</button></form>`)
 	s.Type("Text", "hello")
-	chromium.Value[bool](s.Tab, `(() => { const b = document.querySelector("button"); b.click(); b.click(); setTimeout(() => b.click(), 50); return true })()`)
+	s.Run(`const b = document.querySelector("button"); b.click(); b.click(); setTimeout(() => b.click(), 50)`)
 	s.Until("it is there again", `performance.getEntriesByType("navigation")[0].redirectCount > 0 || document.getElementById("text").value === ""`)
 	time.Sleep(500 * time.Millisecond)
 	s.mu.Lock()
@@ -196,7 +196,7 @@ func TestBrowser_drop(t *testing.T) {
 	if err := os.WriteFile(file, []byte("AAAAA-11111\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	chromium.Value[bool](s.Tab, `(() => { document.getElementById("file").addEventListener("change", e => { window.changed = e.target.files[0].name }); return true })()`)
+	s.Run(`document.getElementById("file").addEventListener("change", e => { window.changed = e.target.files[0].name })`)
 	s.Drop("[data-drop]", file)
 	s.Until("the file is given", `window.changed === "keys.txt" && document.getElementById("file").files.length === 1 && !document.querySelector(".over")`)
 }

@@ -207,6 +207,12 @@ func evaluate[T any](b *Tab, script string) (T, error) {
 	return chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 }
 
+// Run runs JavaScript in the page.
+func (b *Tab) Run(script string) {
+	b.Helper()
+	Value[bool](b, "(() => { "+script+"; return true })()")
+}
+
 // Until waits until JavaScript is true. It survives that another page is opened meanwhile.
 func (b *Tab) Until(says, script string) {
 	b.Helper()
@@ -299,11 +305,11 @@ func (b *Tab) PressHere(name string) {
 // Press presses a button or a link, and waits for the page that it leads to.
 func (b *Tab) Press(name string) {
 	b.Helper()
-	b.leads(func() { b.PressHere(name) })
+	b.Leads(func() { b.PressHere(name) })
 }
 
-// leads does something, and waits for the page that it leads to.
-func (b *Tab) leads(do func()) {
+// Leads does something, and waits for the page that it leads to.
+func (b *Tab) Leads(do func()) {
 	b.Helper()
 	before := Value[float64](b, `performance.timeOrigin`)
 	do()
@@ -311,7 +317,7 @@ func (b *Tab) leads(do func()) {
 }
 
 // Enter presses the key of that name, and waits for the page that it leads to.
-func (b *Tab) Enter() { b.Helper(); b.leads(func() { b.Keys("\r") }) }
+func (b *Tab) Enter() { b.Helper(); b.Leads(func() { b.Keys("\r") }) }
 
 // Keys presses keys, such as "\t".
 func (b *Tab) Keys(keys string) { b.Helper(); b.do(chromedp.KeyEvent(keys)) }
@@ -370,6 +376,15 @@ func (b *Tab) Cookie(name string) string {
 		}
 	}
 	return ""
+}
+
+// Speaks has the browser ask for pages in a language, such as "ar".
+func (b *Tab) Speaks(language string) {
+	b.Helper()
+	b.do(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, t, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": language}})
+		return chromedp.Void{}, err
+	})
 }
 
 // WithoutScript has pages run none.
