@@ -26,10 +26,12 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/config"
 	"keypool/shared/dynamo"
+	"keypool/shared/frontdoor"
 	"keypool/shared/idempotency"
 	"keypool/shared/inventory"
 	"keypool/shared/kms"
 	"keypool/shared/platform/all"
+	"keypool/shared/platform/standard"
 	"keypool/shared/s3"
 	"keypool/shared/search"
 	"keypool/shared/settings"
@@ -53,6 +55,10 @@ func wire(env *config.Env, cfg aws.Config) any {
 	files, reports := s3.OpenUploads(buckets, env.Required("KEYPOOL_UPLOADS_BUCKET")), s3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET"))
 	sealer := kms.Open(awskms.NewFromConfig(cfg), env.Required("KEYPOOL_KMS_KEY"))
 	merchants := catalog.NewCached(store, time.Now)
+	publicURL := env.URL("KEYPOOL_PUBLIC_URL")
+	accounts := &settings.Accounts{
+		Store: store, Sealer: sealer, Heard: store, Catchup: sqs.Open(queues, env.Required("KEYPOOL_CATCHUP_QUEUE_URL")), Adapters: all.Adapters, Now: time.Now,
+	}
 	p := &portal{
 		door:      &access.Door{Sessions: store, People: store, Now: time.Now},
 		signIns:   &access.SignIns{Store: store, Counts: store, Now: time.Now},
@@ -75,13 +81,16 @@ func wire(env *config.Env, cfg aws.Config) any {
 		tokens: &settings.Tokens{Store: store, Now: time.Now},
 		trail:  &settings.Trail{Store: store},
 		shop: shop{
-			goods: &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},
-			codes: &settings.Codes{Store: store, Refill: refill, Now: time.Now},
-			accounts: &settings.Accounts{
-				Store: store, Sealer: sealer, Heard: store, Catchup: sqs.Open(queues, env.Required("KEYPOOL_CATCHUP_QUEUE_URL")), Adapters: all.Adapters, Now: time.Now,
+			goods:    &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},
+			codes:    &settings.Codes{Store: store, Refill: refill, Now: time.Now},
+			texts:    &settings.Texts{Store: store, Merchants: store, Products: store, Now: time.Now},
+			previews: &settings.Previews{Store: store, Notices: store, Now: time.Now},
+			accounts: accounts,
+			testOrders: &settings.TestOrders{
+				Accounts: accounts, Opener: sealer, Catalog: store, Webhook: standard.TestOrder, Front: frontdoor.New(publicURL), Now: time.Now,
 			},
 			refused:   store,
-			publicURL: env.URL("KEYPOOL_PUBLIC_URL"),
+			publicURL: publicURL,
 		},
 	}
 	return web.Server{Handler: p.serve(), LogAnswers: true}.Serve

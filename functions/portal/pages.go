@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"embed"
 	"html/template"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -201,6 +202,12 @@ func (p *portal) write(w http.ResponseWriter, r *http.Request, v *visit, a answe
 	}
 	if a.see != "" {
 		http.Redirect(w, r, a.see, http.StatusSeeOther)
+		return
+	}
+	if a.alone != "" {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Security-Policy", a.policy)
+		io.WriteString(w, a.alone)
 		return
 	}
 	f := frame{Title: a.title, Band: a.band, Data: a.data, v: v, now: p.now()}

@@ -48,6 +48,7 @@ type screen struct {
 	// access.Needs gives that. Empty: for everybody who is signed in.
 	does  string
 	fresh bool // only within access.FreshFor of a sign-in
+	reads bool // a POST that changes nothing, however often it is sent
 	serve func(*visit) (answer, error)
 }
 
@@ -65,7 +66,9 @@ func (p *portal) screens() []screen {
 		p.peopleScreens(),
 		p.tokenScreens(),
 		p.auditScreens(),
+		p.textScreens(),
 		p.platformScreens(),
+		p.testPurchaseScreens(),
 	)
 }
 

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"keypool/shared/catalog"
+	"keypool/shared/platform"
 	"keypool/shared/platform/all"
+	"keypool/shared/platform/standard"
 	"keypool/shared/settings"
 )
 
@@ -18,9 +20,28 @@ func (w *world) setUp() {
 	refill := &settings.Refill{Products: w.store, Queue: &w.fills}
 	w.portal.goods = &settings.Products{Store: w.store, Related: w.store, Refill: refill, Now: w.now}
 	w.portal.accounts = &settings.Accounts{Store: w.store, Sealer: &w.seals, Heard: w.store, Catchup: &queue{}, Adapters: all.Adapters, Now: w.now}
+	w.portal.texts = &settings.Texts{Store: w.store, Merchants: w.store, Products: w.store, Now: w.now}
+	w.portal.previews = &settings.Previews{Store: w.store, Notices: w.store, Now: w.now}
+	w.portal.testOrders = &settings.TestOrders{Accounts: w.portal.accounts, Opener: &w.seals, Catalog: w.store, Webhook: standard.TestOrder, Front: &w.front, Now: w.now}
 	w.portal.refused, w.portal.publicURL = w.store, publicURL
 	w.portal.orders = newOrderDesk(w.store, catalog.NewCached(w.store, w.now), &w.fills, &w.jobs, w.now)
 	w.portal.codes = &settings.Codes{Store: w.store, Refill: refill, Now: w.now}
+}
+
+// front takes the webhooks of test orders.
+type front struct {
+	paths  []string
+	bodies []string
+	answer platform.Response
+	err    error
+}
+
+func (f *front) Post(_ context.Context, path string, r platform.Request) (platform.Response, error) {
+	f.paths, f.bodies = append(f.paths, path), append(f.bodies, string(r.Body))
+	if f.answer.Status == 0 {
+		f.answer.Status = 200
+	}
+	return f.answer, f.err
 }
 
 // queue counts messages.

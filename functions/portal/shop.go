@@ -4,9 +4,12 @@ import "keypool/shared/settings"
 
 // shop holds the use cases of what a shop sets up: products, texts, platforms.
 type shop struct {
-	goods     *settings.Products
-	codes     *settings.Codes
-	accounts  *settings.Accounts
-	refused   refusals
-	publicURL string // the deployment's address, which webhooks go to
+	goods      *settings.Products
+	codes      *settings.Codes
+	texts      *settings.Texts
+	previews   *settings.Previews
+	accounts   *settings.Accounts
+	testOrders *settings.TestOrders
+	refused    refusals
+	publicURL  string // the deployment's address, which webhooks go to
 }

@@ -40,6 +40,8 @@ type answer struct {
 	data   any    // of the page
 	band   *band  // above it
 	see    string // the address to go to, with GET, in place of a page
+	alone  string // HTML that is no page of the portal's, such as a mail in its frame
+	policy string // the Content-Security-Policy of such HTML
 	secret bool   // the page holds what is shown once, and kept nowhere
 
 	cookies func(http.ResponseWriter) // sets cookies; nil: none
@@ -96,7 +98,7 @@ func (p *portal) signedIn(s screen) http.HandlerFunc {
 				v.form, err = readForm(r)
 			}
 			if err == nil {
-				a, err = p.once(v, s.serve)
+				a, err = p.once(v, s)
 			}
 		}
 		if err != nil {
@@ -109,10 +111,10 @@ func (p *portal) signedIn(s screen) http.HandlerFunc {
 
 // once serves a form. One with an id of its own (see frame.Once) does what it does once, however
 // often its button is pressed: the second time leads to where the first one led.
-func (p *portal) once(v *visit, serve func(*visit) (answer, error)) (answer, error) {
+func (p *portal) once(v *visit, s screen) (answer, error) {
 	id := v.form.Get("once")
-	if id == "" || len(id) > idempotency.MaxKey {
-		return serve(v)
+	if id == "" || len(id) > idempotency.MaxKey || s.reads {
+		return s.serve(v)
 	}
 	caller := "portal#" + v.Merchant + "#" + v.Session.Person
 	call, done, err := p.calls.Begin(v.Context(), idempotency.NewCall(caller, id, v.Pattern, v.URL.Path, v.form.Encode()))
@@ -123,7 +125,7 @@ func (p *portal) once(v *visit, serve func(*visit) (answer, error)) (answer, err
 		return answer{see: call.Answer.Headers["Location"]}, nil
 	}
 	v.Request = v.WithContext(idempotency.With(v.Context(), call))
-	a, err := serve(v)
+	a, err := s.serve(v)
 	var made idempotency.Answer
 	if err == nil && (a.see != "" || a.secret) {
 		made = idempotency.Answer{Status: http.StatusOK, Headers: map[string]string{"Location": a.see}}

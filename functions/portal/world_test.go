@@ -48,6 +48,7 @@ type world struct {
 	queue *fakeQueue
 	seals seals
 	jobs  queue
+	front front
 }
 
 func open(t *testing.T, options ...dynamotest.Option) *world {

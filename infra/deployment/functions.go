@@ -331,7 +331,7 @@ var Functions = []Function{
 			{Target: bucketKey, Actions: "Decrypt GenerateDataKey"},
 			{Target: rangesQueue, Actions: "SendMessage"},
 			{Target: jobsQueue, Actions: "SendMessage"},
-			{Target: accountSecrets, Actions: "Encrypt"},
+			{Target: accountSecrets, Actions: "Decrypt Encrypt"}, // to open them is for test orders
 			{Target: accountCredentials, Actions: "Encrypt"},
 			{Target: catchupQueue, Actions: "SendMessage"},
 			{Target: fillQueue, Actions: "SendMessage"},

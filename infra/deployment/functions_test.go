@@ -185,7 +185,7 @@ func TestRights_signingSecrets(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff([]string{"Webhook[kms:Decrypt]", "Api[kms:Decrypt kms:Encrypt]", "Portal[kms:Encrypt]"}, may); diff != "" {
+	if diff := cmp.Diff([]string{"Webhook[kms:Decrypt]", "Api[kms:Decrypt kms:Encrypt]", "Portal[kms:Decrypt kms:Encrypt]"}, may); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -163,3 +163,15 @@ for (const area of document.querySelectorAll("[data-drop]")) {
     field.dispatchEvent(new Event("change", { bubbles: true }));
   });
 }
+
+// data-insert: a button that writes its tag into the field with that id, where the cursor is. It
+// is hidden where nothing of this runs.
+for (const button of document.querySelectorAll("button[data-insert]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const field = document.getElementById(button.dataset.insert);
+    field.setRangeText(button.value, field.selectionStart, field.selectionEnd, "end");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.focus();
+  });
+}
