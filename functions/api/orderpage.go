@@ -49,7 +49,7 @@ func (a *api) addOrderPage(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "put-order-page", Method: http.MethodPut, Path: "/v1/order-page", Tags: []string{"Products"},
 		Summary:     "Set whether customers have a page that shows their order",
-		Description: page + "A product says otherwise by its order_page.",
+		Description: page + "A product says otherwise by its order_page. Where default is on, customers who have lost their mail have it sent again, to the address of the order, at /o/lost/ and your name below the public address.",
 		Errors:      []int{412, 428},
 		RequestBody: rest.Request(sampleOrderPage), Responses: to.Responses(sampleOrderPage, 200),
 	}, a.putOrderPage)

@@ -32,6 +32,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		History:    store,
 		Settings:   catalog.NewCached(store, time.Now),
 		Texts:      catalog.NewCachedTexts(store, time.Now),
+		Pages:      catalog.NewCachedOrderPages(store, time.Now),
 		Uploads:    store,
 		Tokens:     store,
 		SignIns:    store,

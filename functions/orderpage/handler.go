@@ -20,11 +20,16 @@ import (
 // site serves the pages of orders.
 type site struct{ pages *orderpage.Pages }
 
+// lostPath is where customers go who have lost the mail; the merchant's name follows.
+const lostPath = link.PagePath + "lost/"
+
 func (s *site) serve() http.Handler {
 	t := &web.Router{}
 	t.HandleFunc("GET "+link.PagePath+"{token}", s.open)
 	t.HandleFunc("POST "+link.PagePath+"{token}/keys", s.keys)
 	t.HandleFunc("POST "+link.PagePath+"{token}/send", s.send)
+	t.HandleFunc("GET "+lostPath+"{merchant}", s.lostForm)
+	t.HandleFunc("POST "+lostPath+"{merchant}", s.lost)
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		problem.New(http.StatusForbidden, "This came from another site, and nothing was done. Open the page itself, and press the button there.").Write(w, r)
@@ -87,6 +92,33 @@ func (s *site) send(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.Redirect(w, r, link.PagePath+token+"?sent", http.StatusSeeOther)
+}
+
+// lostForm asks for the address and the number of an order.
+func (s *site) lostForm(w http.ResponseWriter, r *http.Request) {
+	m, err := s.pages.Shop(r.Context(), r.PathValue("merchant"))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	p := shopPage(r, m)
+	p.Lost, p.Done = true, r.URL.Query().Has("done")
+	write(w, http.StatusOK, p)
+}
+
+// lost has the mail sent again. Its answer is the same whether there is such an order.
+func (s *site) lost(w http.ResponseWriter, r *http.Request) {
+	m, err := s.pages.Shop(r.Context(), r.PathValue("merchant"))
+	if err == nil {
+		form := formOf(r)
+		number, address := strings.TrimSpace(form.Get("order")), strings.TrimSpace(form.Get("email"))
+		err = s.pages.Lost(r.Context(), m, number, strings.ToLower(address), web.CallerAddress(r))
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, lostPath+m.Name+"?done", http.StatusSeeOther)
 }
 
 // fail answers by a page. What is ours to mend is in the log alone.

@@ -40,7 +40,11 @@ func wire(env *config.Env, cfg aws.Config) any {
 func newPages(store *dynamo.Store, now func() time.Time) *orderpage.Pages {
 	return &orderpage.Pages{
 		Orders: store, Settings: catalog.NewCached(store, now), Common: catalog.NewCachedOrderPages(store, now), Counts: store,
-		Keys:  &lifecycle.Shower{Store: store, Now: now},
+		Keys: &lifecycle.Shower{Store: store, Now: now},
+		Shops: catalog.NewCache(now, func(ctx context.Context, merchant string) ([]catalog.Account, bool, error) {
+			accounts, err := store.Accounts(ctx, merchant)
+			return accounts, true, err
+		}),
 		Mails: &lifecycle.Lifecycle{Store: store, Wholes: store, Fill: nobody{}, By: orderpage.By, Now: now},
 		Now:   now,
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 	_ "time/tzdata" // Lambda's system has no time zones
 
+	"keypool/shared/catalog"
 	"keypool/shared/link"
 	"keypool/shared/look"
 	"keypool/shared/mail/frame"
@@ -39,6 +40,14 @@ type page struct {
 	Token  string
 	Opened bool // the button was pressed
 	Sent   bool // the mail is on its way again
+
+	Lost, Done bool // the form of who has lost the mail, and that it was sent
+}
+
+// shopPage returns a page of a merchant's that shows no order.
+func shopPage(r *http.Request, m catalog.Merchant) page {
+	say := wordsFor(r, m.Languages...)
+	return page{say: say, words: say.Page, Title: say.Page.Lost.Title, View: orderpage.View{Merchant: m}}
 }
 
 // newPage returns the page of an order, in the language of the browser, else of the order, else
@@ -82,9 +91,12 @@ func (p page) html() (body, policy string) {
 		}
 		w.Text(shop).Raw("</p>\n")
 	}
-	if p.Title == "" {
+	switch {
+	case p.Lost:
+		p.lost(&w)
+	case p.Title == "":
 		p.order(&w)
-	} else {
+	default:
 		w.Raw("<section class=\"card\">\n<h1>").Text(p.Title).Raw("</h1>\n<p>").Text(p.Says).Raw("</p>\n</section>\n")
 	}
 	w.Raw("</main>\n")
@@ -98,6 +110,18 @@ func (p page) html() (body, policy string) {
 	}
 	w.Raw("</body>\n</html>\n")
 	return w.String(), policy
+}
+
+// lost writes the form of who has lost the mail.
+func (p page) lost(w *markup.Writer) {
+	if p.Done {
+		w.Raw(`<p class="band good" role="status">`).Text(p.words.Lost.Done).Raw("</p>\n")
+	}
+	w.Raw("<section class=\"card\">\n<h1>").Text(p.words.Lost.Title).Raw("</h1>\n<p>").Text(p.words.Lost.Body).Raw("</p>\n")
+	w.Raw(`<form method="post" action="`, lostPath).Text(p.View.Merchant.Name).Raw(`">`, "\n")
+	w.Raw(`<p class="field"><label for="email">`).Text(p.say.Contact.Email).Raw(`</label><input id="email" name="email" type="email" autocomplete="email" required maxlength="320"></p>`, "\n")
+	w.Raw(`<p class="field"><label for="order">`).Text(p.say.Order.Number).Raw(`</label><input id="order" name="order" required maxlength="128"></p>`, "\n")
+	w.Raw(`<button class="main">`).Text(p.words.Lost.Send).Raw("</button>\n</form>\n</section>\n")
 }
 
 // hash is how a policy names a style or a script within the page.

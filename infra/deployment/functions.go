@@ -365,6 +365,7 @@ var Functions = []Function{
 		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "SESSIONS_TABLE"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix}},
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix}}, // the shops whose order somebody has lost the mail of
 			// It writes that keys are shown, and that a mail is due.
 			{Target: ordersTable, Actions: "GetItem Query PutItem ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix}, CountOnly: true},

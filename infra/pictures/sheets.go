@@ -47,7 +47,7 @@ var (
 func sheets(checkout string) ([]sheet, error) {
 	var all []sheet
 	for _, s := range customers {
-		m, err := mail.ForLine(s.line, nil, s.merchant, s.product, nil, sender, noon)
+		m, err := mail.ForLine(s.line, nil, s.merchant, s.product, nil, "", sender, noon)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.name, err)
 		}

@@ -189,6 +189,7 @@ type Mailer struct {
 	History    History
 	Settings   Settings
 	Texts      catalog.TextReader // at most half a minute old; nil: merchants have none
+	Pages      catalog.OrderPageReader // at most half a minute old; nil: orders have no pages
 	Uploads    Uploads
 	Tokens     Tokens
 	SignIns    SignIns

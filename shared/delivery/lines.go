@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"keypool/shared/catalog"
+	"keypool/shared/link"
 	"keypool/shared/mail"
 	"keypool/shared/notice"
 	"keypool/shared/order"
@@ -84,7 +85,11 @@ func (k lineKind) compose(ctx context.Context, f order.Fulfillment) (mail.Messag
 			return mail.Message{}, false, err
 		}
 	}
-	m, err := mail.ForLine(f, parents, merchant, product, common.Texts, k.Sender, k.Now())
+	page, err := k.page(ctx, f, whole, merchant, product)
+	if err != nil {
+		return mail.Message{}, false, err
+	}
+	m, err := mail.ForLine(f, parents, merchant, product, common.Texts, page, k.Sender, k.Now())
 	if err != nil || k.Senders == nil {
 		return m, err == nil, err
 	}
@@ -93,6 +98,18 @@ func (k lineKind) compose(ctx context.Context, f order.Fulfillment) (mail.Messag
 		m.From.Address, m.Merchant = own.Address, f.Merchant
 	}
 	return m, err == nil, err
+}
+
+// page returns the address of the page of the line's order, "" if it has none.
+func (k lineKind) page(ctx context.Context, f order.Fulfillment, whole order.Whole, m catalog.Merchant, p catalog.Product) (string, error) {
+	if k.Pages == nil || whole.Link.Revoked || p.OrderPage == catalog.OrderPageOff || len(m.LinkKey) == 0 {
+		return "", nil
+	}
+	common, err := k.Pages.OrderPages(ctx, f.Merchant)
+	if err != nil || !p.HasOrderPage(common) || !k.Now().Before(common.Ends(whole.Link.Since(f))) {
+		return "", err
+	}
+	return link.Page{Merchant: f.Merchant, Order: f.ID.OrderHalf(), Number: whole.Link.Number}.URL(k.PublicURL, m.LinkKey)
 }
 
 // send implements kind. A mail from the merchant's own address that SES refuses, and not for

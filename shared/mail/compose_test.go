@@ -184,12 +184,35 @@ func TestCustomerMail_golden(t *testing.T) {
 		})},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := ForLine(c.f, nil, c.m, c.p, nil, sender, noon)
+			m, err := ForLine(c.f, nil, c.m, c.p, nil, "", sender, noon)
 			if err != nil {
 				t.Fatal(err)
 			}
 			golden(t, "customer_"+name, m)
 		})
+	}
+}
+
+// A customer whose order has a page is told where it is, in each language.
+func TestCustomerMail_page(t *testing.T) {
+	own := with(elden, func(p *catalog.Product) { p.Texts = map[string]catalog.Text{"en": {Body: "Your key is {KEY}."}} })
+	const page = "https://keypool.example/o/Zx0LJ3r8kqf1N2b7c4dP5QYvU9sA8eRtG3hJkL2nQwErTw"
+	for _, language := range frame.Languages() {
+		m, err := ForLine(with(line(1), func(f *order.Fulfillment) { f.Language = language }), nil, nova, elden, nil, page, sender, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, "customer_page_"+language, m)
+	}
+	for name, f := range map[string]order.Fulfillment{
+		"own_text": line(1),
+		"delay":    with(line(1), func(f *order.Fulfillment) { f.Keys, f.Allocated, f.Mail.Kind = nil, 0, outbox.Delay }),
+	} {
+		m, err := ForLine(f, nil, nova, own, nil, page, sender, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, "customer_page_"+name, m)
 	}
 }
 
@@ -219,7 +242,7 @@ func TestCustomerMail_renewals(t *testing.T) {
 			if c.keys == 0 {
 				f.KeysOfParent, f.Quantity, f.Keys = true, len(c.parents), c.parents
 			}
-			m, err := ForLine(f, c.parents, nova, c.p, nil, sender, noon)
+			m, err := ForLine(f, c.parents, nova, c.p, nil, "", sender, noon)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -256,7 +279,7 @@ func TestCustomerMail_redeem(t *testing.T) {
 		"own_list":   {1, "en", own(catalog.Text{Format: text.Markdown, Body: "1. Open the [shop]({URL}).\n2. Enter {KEY}.\n3. Play.\n\nHave fun!"})},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := ForLine(with(line(c.keys), func(f *order.Fulfillment) { f.Language = c.language }), nil, nova, c.p, nil, sender, noon)
+			m, err := ForLine(with(line(c.keys), func(f *order.Fulfillment) { f.Language = c.language }), nil, nova, c.p, nil, "", sender, noon)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -289,7 +312,7 @@ func TestCustomerMail_redeemNamesTheDay(t *testing.T) {
 		"keys that follow":      {catalog.Redeem{WithinDays: 30}, func(f *order.Fulfillment) { f.Keys, f.Allocated, f.Mail.Kind = nil, 0, outbox.Delay }, ""},
 		"nothing set":           {catalog.Redeem{}, func(*order.Fulfillment) {}, ""},
 	} {
-		m, err := ForLine(with(line(1), c.change), nil, nova, with(elden, func(p *catalog.Product) { p.Redeem = c.redeem }), nil, sender, noon)
+		m, err := ForLine(with(line(1), c.change), nil, nova, with(elden, func(p *catalog.Product) { p.Redeem = c.redeem }), nil, "", sender, noon)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -337,7 +360,7 @@ func TestForLine_speaksOneLanguage(t *testing.T) {
 			}
 		})
 		f := with(line(1), func(f *order.Fulfillment) { f.Language = c.customer })
-		m, err := ForLine(f, nil, with(nova, func(m *catalog.Merchant) { m.Languages = c.languages }), p, nil, sender, noon)
+		m, err := ForLine(f, nil, with(nova, func(m *catalog.Merchant) { m.Languages = c.languages }), p, nil, "", sender, noon)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -373,11 +396,11 @@ func TestForLine_textsFallBack(t *testing.T) {
 		}
 		f := with(line(1), func(f *order.Fulfillment) { f.Language = c.customer })
 		p := with(elden, func(p *catalog.Product) { p.Texts = named("product", c.product) })
-		made, err := ForLine(f, nil, nova, p, named("common", c.common), sender, noon)
+		made, err := ForLine(f, nil, nova, p, named("common", c.common), "", sender, noon)
 		if err != nil || !strings.Contains(made.Text, "<"+c.want+">") {
 			t.Errorf("a customer of %q, product in %q, merchant in %q: want %s, got (%v)\n%s", c.customer, c.product, c.common, c.want, err, made.Text)
 		}
-		if without, _ := ForLine(f, nil, nova, p, nil, sender, noon); !FallsBack(f, p) && without.Text != made.Text {
+		if without, _ := ForLine(f, nil, nova, p, nil, "", sender, noon); !FallsBack(f, p) && without.Text != made.Text {
 			t.Errorf("a customer of %q, product in %q: the mail needs the merchant's texts, and is made without", c.customer, c.product)
 		}
 	}

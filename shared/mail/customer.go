@@ -24,9 +24,11 @@ import (
 // ForLine makes the mail that is due of a line: its keys, or the news that they will
 // follow. The line must hold all its keys, those of its chunks too. Parents are the keys of
 // the order that it renews, as far as they may be shown. Common are the merchant's texts, which
-// are needed if FallsBack says so.
-func ForLine(f order.Fulfillment, parents []pool.Key, m catalog.Merchant, p catalog.Product, common map[string]catalog.Text, sender mail.Address, now time.Time) (Message, error) {
-	return newCustomerWriter(f, parents, m, p, common, now).write(sender)
+// are needed if FallsBack says so. Page is the address of the order's page; "": it has none.
+func ForLine(f order.Fulfillment, parents []pool.Key, m catalog.Merchant, p catalog.Product, common map[string]catalog.Text, page string, sender mail.Address, now time.Time) (Message, error) {
+	w := newCustomerWriter(f, parents, m, p, common, now)
+	w.page = page
+	return w.write(sender)
 }
 
 // write writes the mail.
@@ -40,6 +42,9 @@ func (w customerWriter) write(sender mail.Address) (Message, error) {
 		letter.Subject = text.Subject(delay.Subject, w.values())
 		letter.Preview = w.say.Delay.Preview
 		letter.Words = text.Body(text.PlainText, delay.Body, w.values())
+	}
+	if w.page != "" {
+		letter.Words = append(letter.Words, text.Body(text.PlainText, w.say.Page.Link, text.Values{text.URL: {w.page}})...)
 	}
 	made := letter.mail()
 	made.From = named(w.senderName(), sender.Address)
@@ -92,6 +97,8 @@ type customerWriter struct {
 	own *catalog.Text // the merchant's words; nil: Keypool's
 
 	source Source // of own
+
+	page string // the address of the order's page; empty: it has none
 
 	sample bool // it is marked as a sample
 }

@@ -46,7 +46,7 @@ func sameHTML(t *testing.T, own catalog.Text, customer, key, language string) {
 		p := elden
 		p.Title, p.ShortTitle, p.Instructions = value, value, "https://shop.example/help"
 		p.Texts = map[string]catalog.Text{"en": own}
-		made, err := ForLine(l, line(1).Keys, nova, p, nil, sender, noon)
+		made, err := ForLine(l, line(1).Keys, nova, p, nil, "", sender, noon)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -56,6 +56,7 @@ type Pages struct {
 	Counts   access.Counts           // nil: there are no limits, and views are not noted
 	Keys     *lifecycle.Shower
 	Mails    Mails
+	Shops    *catalog.Cache[[]catalog.Account] // of a merchant; for Lost only
 	Now      func() time.Time
 }
 
