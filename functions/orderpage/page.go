@@ -140,8 +140,11 @@ func (p page) order(w *markup.Writer) {
 		w.Raw(`<span class="mark warn">`).Text(p.say.TestOrder).Raw("</span>")
 	}
 	w.Raw("</div>\n")
-	if p.View.Any(orderpage.Ready) {
-		p.lead(w)
+	ready := p.View.Any(orderpage.Ready)
+	if ready && p.Opened {
+		w.Raw("<p>").Text(p.words.Shown).Raw("</p>\n")
+	} else if ready {
+		w.Raw("<p>").Text(p.words.Ready).Raw("</p>\n")
 	}
 	keys := 0
 	for _, line := range p.View.Lines {
@@ -150,6 +153,8 @@ func (p page) order(w *markup.Writer) {
 	}
 	if keys > 0 {
 		p.copies(w, keys)
+	} else if ready && !p.Opened {
+		w.Raw(`<form method="post" action="`, link.PagePath).Text(p.Token).Raw(`/keys"><p class="buttons"><button class="main">`).Text(p.words.Show).Raw("</button></p></form>\n")
 	}
 	p.sends(w)
 	w.Raw("</section>\n")
@@ -162,16 +167,6 @@ func (p page) heading() string { return p.words.Title + " " + isolated(p.View.Or
 
 // isolated sets what may run in another direction than the text around it apart.
 func isolated(s string) string { return "\u2068" + s + "\u2069" }
-
-// lead says that there are keys, and has the button that shows them.
-func (p page) lead(w *markup.Writer) {
-	if p.Opened {
-		w.Raw("<p>").Text(p.words.Shown).Raw("</p>\n")
-		return
-	}
-	w.Raw("<p>").Text(p.words.Ready).Raw("</p>\n")
-	w.Raw(`<form method="post" action="`, link.PagePath).Text(p.Token).Raw(`/keys"><p><button class="main">`).Text(p.words.Show).Raw("</button></p></form>\n")
-}
 
 // line writes a product: its keys, or why there are none.
 func (p page) line(w *markup.Writer, line orderpage.Line) {

@@ -68,7 +68,7 @@ func TestPage_states(t *testing.T) {
 		says string
 	}{
 		"waiting": {0, nil, "Your order is safe."},
-		"partly":  {1, nil, "1 of 2 keys are there."},
+		"partly":  {1, nil, "Ready so far: 1 of 2 keys."},
 		"held": {2, func(w *world, f order.Fulfillment) error {
 			_, err := w.acts.Hold(w.Context(), f.ID, lifecycle.Act{By: "ada"})
 			return err

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -70,6 +71,7 @@ type story struct {
 
 	first, second shop.Order
 	mail          shop.Mail // to the first customer
+	customers     string    // the address of the first customer's order page
 	page, picture string    // files that show it
 	waited        time.Duration
 	part          int
@@ -98,6 +100,12 @@ func (st *story) dropKeys(ctx context.Context) error {
 		return err
 	}
 	st.account, st.token = made.Account, made.Token.Text
+	err = st.shop.WithToken(ctx, st.merchant, []string{"settings"}, func(token string) error {
+		return st.shop.Change(ctx, token, "/v1/order-page", map[string]any{"default": "on"})
+	})
+	if err != nil {
+		return err
+	}
 	keys := st.keys(3)
 	name := st.file("first.txt")
 	content := strings.Join(append(keys, keys[0]), "\n") + "\n"
@@ -128,10 +136,16 @@ func (st *story) payForOne(ctx context.Context) error {
 	if n := st.keysIn(mail); n != 1 {
 		return fmt.Errorf("the customer's mail holds %d keys, not 1", n)
 	}
-	st.mail = mail
+	st.mail, st.customers = mail, orderPage.FindString(mail.Text)
+	if st.customers == "" {
+		return errors.New("the customer's mail has no link to the order's page")
+	}
 	st.cameBack("the customer's mail", start, mail)
 	return st.save(ctx)
 }
+
+// orderPage is the address of an order's page in a mail.
+var orderPage = regexp.MustCompile(`https://\S+/o/[A-Za-z0-9_-]{44}`)
 
 func (st *story) payAgain(ctx context.Context) error {
 	st.heading("The same webhook comes again, three times at once")
@@ -312,6 +326,7 @@ func (st *story) end(whole time.Duration) {
  Where to look:
    the portal         %s/portal   (make portal signs you in)
    the mail           %s%s
+   the order's page   %s
    every mail         make inbox
    the functions' log make logs
    settings for any AWS tool or curl: . .local/env
@@ -323,7 +338,7 @@ func (st *story) end(whole time.Duration) {
    make inbox
    make down
 ────────────────────────────────────────────────────────────────────────
-`, took(whole), took(st.waited), st.shop.URL, st.page, picture)
+`, took(whole), took(st.waited), st.shop.URL, st.page, picture, st.customers)
 }
 
 // pay sends an order, shows the request and the response, and returns an error if the

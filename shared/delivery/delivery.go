@@ -188,7 +188,7 @@ type Mailer struct {
 	Orders     Orders
 	History    History
 	Settings   Settings
-	Texts      catalog.TextReader // at most half a minute old; nil: merchants have none
+	Texts      catalog.TextReader      // at most half a minute old; nil: merchants have none
 	Pages      catalog.OrderPageReader // at most half a minute old; nil: orders have no pages
 	Uploads    Uploads
 	Tokens     Tokens

@@ -36,6 +36,7 @@ var functions = []struct {
 	{"job", 2.5},
 	{"api", 2.5},
 	{"operator", 2.5},
+	{"orderpage", 2.2}, // strangers start it
 }
 
 // build builds the functions and their zips as they are deployed.

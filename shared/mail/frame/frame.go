@@ -164,7 +164,6 @@ type Page struct {
 
 // Lost is the page for a customer who has lost the mail.
 type Lost struct {
-	Link  string `json:"link"` // that leads there
 	Title string `json:"title"`
 	Body  string `json:"body"`
 	Send  string `json:"send"` // the button
