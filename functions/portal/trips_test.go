@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"keypool/infra/proof/dynamotest"
+	"keypool/shared/catalog"
 )
 
 // The round trips that a page of the portal takes at most, beside those for its session.
@@ -40,5 +42,29 @@ func TestStockPages_roundTrips(t *testing.T) {
 	b := w.signIn("ada@acme.example")
 	for _, path := range []string{"/portal", "/portal/pools", "/portal/pools/elden", "/portal/pools/elden/settings", "/portal/pools/elden/add", "/portal/uploads", "/portal/uploads/" + id} {
 		b.wantTrips(&calls, path)
+	}
+}
+
+func TestShopPages_roundTrips(t *testing.T) {
+	t.Parallel()
+	var calls dynamotest.Trips
+	w := open(t, calls.Option)
+	w.languages("en", "de")
+	for i := range 30 {
+		w.product(catalog.Product{Merchant: "acme", ID: fmt.Sprint("boxed-", i), Title: "Elden, boxed", Original: "4711"})
+		w.account(fmt.Sprint("shop-", i))
+	}
+	w.product(catalog.Product{Merchant: "acme", ID: "4711", Title: "Elden"})
+	b := w.signIn("ada@acme.example")
+	for _, path := range []string{
+		productsPath, productsPath + "/new?id=1", productPath("boxed-1"), textPath("4711", "en"), textsPath, textsPath + "/en", previewPath + "?product=4711&in=en",
+		platformsPath, accountPath("shop-1"), accountPath("shop-1") + "/connect", testPurchasePath,
+	} {
+		b.wantTrips(&calls, path)
+		if size := len(b.get(path).body); size > 60<<10 {
+			t.Errorf("%s has %d bytes", path, size)
+		} else {
+			t.Logf("%s has %d bytes", path, size)
+		}
 	}
 }

@@ -313,7 +313,6 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix, dynamo.CountsPrefix}}, // of counts: the shards of a pool that is deleted
 			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.CountsPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
-			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.RefusedPrefix}},
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem ConditionCheckItem"}, // codes of products
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.NoticePrefix}},
 			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.NoticePrefix, dynamo.IdempotencyPrefix}}, // of the latter: forms that are sent twice

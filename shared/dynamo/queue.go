@@ -3,11 +3,14 @@ package dynamo
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/retry"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // queueItem is a line's place in the queue of a pool side, or of a product that no
@@ -143,18 +146,21 @@ func (s *Store) QueuePlace(ctx context.Context, f order.Fulfillment, most int) (
 // CountUnconnected returns how many lines wait for a product of these ids to get a pool,
 // counted up to limit for each id and side.
 func (s *Store) CountUnconnected(ctx context.Context, merchant string, products []string, limit int) (lines int, err error) {
+	var all atomic.Int64
+	reading, ctx := errgroup.WithContext(ctx)
 	for _, product := range products {
 		for _, side := range pool.Sides {
 			q := inPartition(s.tables.Orders, unconnectedPK(merchant, side, product))
 			q.limit = limit
-			n, err := s.count(ctx, q)
-			if err != nil {
-				return 0, wrap(err, "count the unconnected lines of %s", merchant)
-			}
-			lines += n
+			reading.Go(func() error {
+				n, err := s.count(ctx, q)
+				all.Add(int64(n))
+				return err
+			})
 		}
 	}
-	return lines, nil
+	err = reading.Wait()
+	return int(all.Load()), wrap(err, "count the unconnected lines of %s", merchant)
 }
 
 // Missing returns how many keys the first lines of a pool side's queue miss, and

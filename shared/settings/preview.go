@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/sync/errgroup"
+
 	"keypool/shared/catalog"
 	"keypool/shared/mail"
 	"keypool/shared/mail/text"
@@ -91,18 +93,20 @@ func (s *Previews) Show(ctx context.Context, merchant string, v Preview) (mail.M
 	if err := invalid(CheckPreview(v)...); err != nil {
 		return mail.Message{}, err
 	}
-	m, ok, err := s.Store.Merchant(ctx, merchant)
-	if err == nil && !ok {
+	var (
+		m       catalog.Merchant
+		known   bool
+		sample  mail.Sample
+		common  catalog.Texts
+		reading errgroup.Group
+	)
+	reading.Go(func() (err error) { m, known, err = s.Store.Merchant(ctx, merchant); return err })
+	reading.Go(func() (err error) { sample, err = s.sample(ctx, merchant, v); return err })
+	reading.Go(func() (err error) { common, err = s.Store.Texts(ctx, merchant); return err })
+	err := reading.Wait()
+	if err == nil && !known {
 		err = fmt.Errorf("the merchant %s does not exist", merchant)
 	}
-	if err != nil {
-		return mail.Message{}, err
-	}
-	sample, err := s.sample(ctx, merchant, v)
-	if err != nil {
-		return mail.Message{}, err
-	}
-	common, err := s.Store.Texts(ctx, merchant)
 	if err != nil {
 		return mail.Message{}, err
 	}
