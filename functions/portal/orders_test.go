@@ -511,3 +511,27 @@ func TestOrder_eraseTheCustomer(t *testing.T) {
 		t.Errorf("a quarter of an hour later: %d", p.status)
 	}
 }
+
+// A list, an order and what is found take the same round trips with many as with one, and no
+// more bytes than a page may have.
+func TestOrderPages_roundTrips(t *testing.T) {
+	t.Parallel()
+	var calls dynamotest.Trips
+	s := openSeller(t, calls.Option)
+	s.stock("acme", several(40, "KEY-")...)
+	sold := s.sell("acme", "A-0", 40)
+	for n := range listed + 1 {
+		s.sell("acme", fmt.Sprint("A-long-number-of-an-order-", n), 2)
+	}
+	waits := s.sell("acme", "B-1", 1)
+	ada := s.signIn("ada@acme.example")
+	for _, path := range []string{"/portal/orders", "/portal/orders?show=waiting", "/portal/orders?product=4711&side=test", pathOf(sold), pathOf(waits), pathOf(sold) + "/send"} {
+		ada.wantTrips(&calls, path)
+		if p := ada.get(path); p.status != 200 || len(p.body) > 60_000 {
+			t.Errorf("%s: %d, %d bytes", path, p.status, len(p.body))
+		}
+	}
+	if p := ada.get("/portal/orders"); !strings.Contains(p.body, `rel="next"`) {
+		t.Error("the list has no second page")
+	}
+}
