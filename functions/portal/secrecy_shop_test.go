@@ -77,7 +77,7 @@ func (s *sandbox) shopCalls() []screenCall {
 		{product + "/code", func() url.Values {
 			return url.Values{"code": {s.Canaries.New(canary.Key) + "\x00"}, "version": {version()}}
 		}, nil},
-		{product + "/texts/en", nil, nil},
+		{product + "/texts/en", nil, []string{setting}},
 		{product + "/texts/en", func() url.Values {
 			return url.Values{"subject": {s.Canaries.New(setting)}, "body": {"{KEY}"}, "version": {version()}}
 		}, []string{setting}},
@@ -85,7 +85,7 @@ func (s *sandbox) shopCalls() []screenCall {
 		{textsPath + "/en", func() url.Values { return url.Values{"body": {rand.Text() + " {KEY}"}, "version": {"*"}} }, nil},
 		{previewPath, func() url.Values { return url.Values{"body": {"{KEY}"}, "product": {lambdatest.Product}} }, []string{setting}},
 		{previewPath + "/send", func() url.Values { return url.Values{"body": {"{KEY}"}} }, nil},
-		{testPurchasePath, nil, []string{setting}},
+		{testPurchasePath, nil, []string{setting, canary.Merchant}},
 		{testPurchasePath, func() url.Values {
 			return url.Values{"product": {lambdatest.Product}, "email": {s.Canaries.Address(canary.Customer)}, "account": {"standard"}}
 		}, []string{setting, canary.Customer}},

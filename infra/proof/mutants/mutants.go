@@ -3206,4 +3206,32 @@ var mutants = []mutant{
 		new:    `}`,
 		in:     "functions/portal", test: "TestOrder_changedMeanwhile",
 	},
+	{
+		breaks: "the portal makes a new secret at a browser that somebody left open",
+		file:   "functions/portal/platforms.go",
+		old:    `/secret", does: "put-account", fresh: true, serve: p.newSecret`,
+		new:    `/secret", does: "put-account", serve: p.newSecret`,
+		in:     "functions/portal", test: "TestPlatforms_secretsAreForOwnersWhoSignedInLately",
+	},
+	{
+		breaks: "a second press of the button makes another secret of an account",
+		file:   "functions/portal/platforms.go",
+		old:    `data: d, secret: true}`,
+		new:    `data: d}`,
+		in:     "functions/portal", test: "TestPlatforms_ownSecretIsShownOnce",
+	},
+	{
+		breaks: "a secret that is replaced in the portal ends at once",
+		file:   "functions/portal/platforms.go",
+		old:    `KeepPrevious: keptFor, Settings: readSettings`,
+		new:    `Settings: readSettings`,
+		in:     "functions/portal", test: "TestPlatforms_stripeFromPickToHeard",
+	},
+	{
+		breaks: "a mail in the portal's frame is no stranger to the portal",
+		file:   "functions/portal/texts.go",
+		old:    `frame-ancestors 'self'; sandbox"`,
+		new:    `frame-ancestors 'self'"`,
+		in:     "functions/portal", test: "TestPreview",
+	},
 }
