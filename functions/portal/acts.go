@@ -470,6 +470,7 @@ func erase(p *portal, v *visit, a chosen) (string, error) {
 
 // ordersDone says what was done to an order, by the word in the address of its page.
 var ordersDone = map[string]band{
+	"bought":     {Says: "Bought: the webhook was taken as one of your shop's. What becomes of the order stands below."},
 	"held":       {Says: "Held: no key and no mail of this order goes out until you release it."},
 	"sent":       {Says: "Its mail is on its way."},
 	"corrected":  {Says: "The address was corrected, and its mail is on its way there. You are told of it by mail."},

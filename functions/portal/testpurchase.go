@@ -74,7 +74,7 @@ func (p *portal) placeTestOrder(v *visit) (answer, error) {
 		a.status = http.StatusUnprocessableEntity
 		return a, err
 	}
-	return answer{see: "/portal/orders/" + placed.OrderID + "?done=bought"}, err
+	return answer{see: orderPath(placed.OrderID) + "?done=bought"}, err
 }
 
 // refusedBecause says why a webhook was not taken.
