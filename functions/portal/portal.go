@@ -69,6 +69,7 @@ func (p *portal) screens() []screen {
 		p.textScreens(),
 		p.platformScreens(),
 		p.testPurchaseScreens(),
+		p.ruleScreens(),
 	)
 }
 

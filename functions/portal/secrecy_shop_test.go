@@ -37,7 +37,24 @@ func (s *sandbox) shopCalls() []screenCall {
 		}
 		return strconv.Itoa(a.Version)
 	}
+	// The versions of rules, of which there are always some.
+	review := func() string {
+		r, _ := s.Store.Review(s.Context(), lambdatest.Merchant)
+		return strconv.Itoa(r.Version + 1)
+	}
+	retention := func() string {
+		r, _ := s.Store.Retention(s.Context(), lambdatest.Merchant)
+		return strconv.Itoa(r.Version + 1)
+	}
+	pages := func() string {
+		o, _ := s.Store.OrderPages(s.Context(), lambdatest.Merchant)
+		return strconv.Itoa(o.Version + 1)
+	}
 	return []screenCall{
+		{rulesPath, nil, nil},
+		{rulesPath + "/review", func() url.Values { return url.Values{"rules.max_keys": {"7"}, "version": {review()}} }, nil},
+		{rulesPath + "/retention", func() url.Values { return url.Values{"retention": {"30"}, "version": {retention()}} }, nil},
+		{rulesPath + "/order-page", func() url.Values { return url.Values{"default": {"on"}, "version": {pages()}} }, nil},
 		{platformsPath, nil, nil},
 		{platformsPath + "/_add/stripe", nil, nil},
 		{platformsPath + "/_add/woocommerce", func() url.Values {

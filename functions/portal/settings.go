@@ -8,6 +8,7 @@ var settingsPlaces = []struct{ name, path, does string }{
 	{"People", peoplePath, "list-people"},
 	{"API tokens", tokensPath, "list-tokens"},
 	{"Audit trail", auditPath, "list-audit"},
+	{"Rules", rulesPath, "get-review"},
 }
 
 // settingsNav returns the navigation of the settings as a visitor sees it.

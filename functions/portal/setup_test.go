@@ -21,6 +21,9 @@ func (w *world) setUp() {
 	w.portal.goods = &settings.Products{Store: w.store, Related: w.store, Refill: refill, Now: w.now}
 	w.portal.accounts = &settings.Accounts{Store: w.store, Sealer: &w.seals, Heard: w.store, Catchup: &queue{}, Adapters: all.Adapters, Now: w.now}
 	w.portal.texts = &settings.Texts{Store: w.store, Merchants: w.store, Products: w.store, Now: w.now}
+	w.portal.reviews = &settings.Reviews{Store: w.store, Now: w.now}
+	w.portal.retention = &settings.Retentions{Store: w.store, Now: w.now}
+	w.portal.orderPages = &settings.OrderPages{Store: w.store, Now: w.now}
 	w.portal.previews = &settings.Previews{Store: w.store, Notices: w.store, Now: w.now}
 	w.portal.testOrders = &settings.TestOrders{Accounts: w.portal.accounts, Opener: &w.seals, Catalog: w.store, Webhook: standard.TestOrder, Front: &w.front, Now: w.now}
 	w.portal.refused, w.portal.publicURL = w.store, publicURL

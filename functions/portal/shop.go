@@ -8,6 +8,9 @@ type shop struct {
 	codes      *settings.Codes
 	texts      *settings.Texts
 	previews   *settings.Previews
+	reviews    *settings.Reviews
+	retention  *settings.Retentions
+	orderPages *settings.OrderPages
 	accounts   *settings.Accounts
 	testOrders *settings.TestOrders
 	refused    refusals

@@ -310,7 +310,7 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.AuditPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix}},
 			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.AuditPrefix, dynamo.JobsPrefix}},
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix}},
-			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix, dynamo.CountsPrefix}}, // of counts: the shards of a pool that is deleted
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix, dynamo.CountsPrefix, dynamo.JobsPrefix}}, // of counts: the shards of a pool that is deleted; of jobs: that of a retention
 			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.CountsPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem ConditionCheckItem"}, // codes of products
