@@ -308,15 +308,15 @@ var Functions = []Function{
 			// As the API: people, tokens that are revoked, the audit trail, what a shop sets up, pools, key files and keys.
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.PeoplePrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix}},
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.AuditPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix}},
-			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.AuditPrefix, dynamo.JobsPrefix}},
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.AuditPrefix, dynamo.JobsPrefix, dynamo.ReviewPrefix}}, // of review: the rules, and the brake
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix}},
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix, dynamo.CountsPrefix, dynamo.JobsPrefix}}, // of counts: the shards of a pool that is deleted; of jobs: that of a retention
 			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.CountsPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem ConditionCheckItem"}, // codes of products
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.NoticePrefix}},
-			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.NoticePrefix, dynamo.IdempotencyPrefix}}, // of the latter: forms that are sent twice
-			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.IdempotencyPrefix}},
+			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.NoticePrefix, dynamo.IdempotencyPrefix, dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},                      // of the second: forms that are sent twice
+			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.IdempotencyPrefix, dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix, dynamo.BuyerPrefix}}, // of the last: of a customer who is erased
 			{Target: sessionsTable, Actions: "GetItem PutItem DeleteItem", Items: []string{dynamo.SignInPrefix, dynamo.SessionsPrefix}},
 			{Target: sessionsTable, Actions: "UpdateItem", Items: []string{dynamo.SessionsPrefix, dynamo.LimitsPrefix}},
 			{Target: keysAvailable, Actions: "Query"}, // keys left in pools; the key that takes the place of another
@@ -336,12 +336,9 @@ var Functions = []Function{
 			{Target: fillQueue, Actions: "SendMessage"},
 			{Target: queueKey, Actions: "Decrypt GenerateDataKey"},
 			// Orders, and what is done to them, as the API.
-			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.ReviewPrefix}}, // the brake
 			{Target: catalogTable, Actions: "BatchGetItem ConditionCheckItem", Items: []string{dynamo.UploadsPrefix}},
-			{Target: ordersTable, Actions: "GetItem Query BatchGetItem ConditionCheckItem PutItem DeleteItem", Items: []string{dynamo.OrderPrefix}},
-			{Target: ordersTable, Actions: "PutItem DeleteItem", Items: []string{dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},
-			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.HeldPrefix, dynamo.BuyerPrefix}}, // of the latter: of a customer who is erased
-			{Target: ordersTable, Actions: "UpdateItem", Items: []string{dynamo.CorrectedPrefix}},                // how often addresses are corrected
+			{Target: ordersTable, Actions: "GetItem Query BatchGetItem ConditionCheckItem", Items: []string{dynamo.OrderPrefix}},
+			{Target: ordersTable, Actions: "UpdateItem", Items: []string{dynamo.CorrectedPrefix}}, // how often addresses are corrected
 			{Target: ordersListed, Actions: "Query"},
 			{Target: ordersWho, Actions: "Query"},
 			{Target: ordersAttention, Actions: "Query"},

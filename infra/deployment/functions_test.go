@@ -227,7 +227,7 @@ func TestRights_unsoldKeysAreReadByWhatSellsThem(t *testing.T) {
 	}
 	want := map[string]string{
 		"Webhook": "dynamodb:Query", "Catchup": "dynamodb:Query", "Fill": "dynamodb:Query",
-		"Stock": "dynamodb:Query COUNT", "Portal": "dynamodb:Query COUNT", "Api": "dynamodb:Query", "Job": "dynamodb:Query",
+		"Stock": "dynamodb:Query COUNT", "Portal": "dynamodb:Query", "Api": "dynamodb:Query", "Job": "dynamodb:Query",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
