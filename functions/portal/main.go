@@ -68,13 +68,14 @@ func wire(env *config.Env, cfg aws.Config) any {
 		now:       time.Now,
 		orders:    newOrderDesk(store, merchants, fills, jobs, time.Now),
 
-		overview: overview{lines: &search.Finder{Merchants: catalog.NewCached(store, time.Now), Lines: store, Now: time.Now}, held: store, shopIs: store},
+		overview: overview{lines: &search.Finder{Merchants: merchants, Lines: store, Now: time.Now}, held: store, shopIs: store},
 		stock: stock{
 			pools:        &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: ranges, Now: time.Now},
 			productPages: store,
 			uploads:      &settings.Uploads{Store: store, Files: files, Reports: reports, Ranges: ranges, Loaded: store, Answers: store, Now: time.Now},
 			keys:         &settings.Keys{Pools: store, Files: files},
 			jobs:         &inventory.Jobs{Store: store, Pools: store, Uploads: store, Merchants: store, Queue: jobs, Now: time.Now},
+			forms:        &settings.Forms{Pools: store, Files: files},
 		},
 
 		people: &settings.People{Store: store, Now: time.Now},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"embed"
+	"encoding/json"
 	"html/template"
 	"io"
 	"net/http"
@@ -209,6 +210,14 @@ func (p *portal) write(w http.ResponseWriter, r *http.Request, v *visit, a answe
 		w.Header().Set("Content-Security-Policy", a.policy)
 		io.WriteString(w, a.alone)
 		return
+	}
+	if a.json != nil {
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(a.json)
+		return
+	}
+	if a.sends != "" {
+		w.Header().Set("Content-Security-Policy", policyFor(a.sends))
 	}
 	f := frame{Title: a.title, Band: a.band, Data: a.data, v: v, now: p.now()}
 	if v != nil {

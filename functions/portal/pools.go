@@ -27,6 +27,7 @@ type stock struct {
 	productPages productPages
 	uploads      *settings.Uploads
 	keys         *settings.Keys
+	forms        *settings.Forms
 	jobs         *inventory.Jobs
 }
 

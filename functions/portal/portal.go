@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"keypool/shared/access"
@@ -100,6 +101,12 @@ func (p *portal) serve() http.Handler {
 // policy is what the portal's pages may load and do: see Content-Security-Policy.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; frame-src 'self'; worker-src 'self'; " +
 	"base-uri 'none'; object-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types keypool"
+
+// policyFor is the policy of a page that sends files to another origin, and whose script judges
+// them in a worker before.
+func policyFor(origin string) string {
+	return strings.NewReplacer("connect-src 'self'", "connect-src 'self' "+origin, "form-action 'self'", "form-action 'self' "+origin, "trusted-types keypool", "trusted-types keypool judge").Replace(policy)
+}
 
 // secure sets the headers of every answer.
 func secure(h http.Header) {

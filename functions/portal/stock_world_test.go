@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ func (w *world) stock() stock {
 		productPages: w.store,
 		uploads:      &settings.Uploads{Store: w.store, Files: w.files, Reports: w.files, Ranges: w.queue, Loaded: w.store, Answers: w.store, Now: w.now},
 		keys:         &settings.Keys{Pools: w.store, Files: w.files},
+		forms:        &settings.Forms{Pools: w.store, Files: w.files},
 		jobs:         &inventory.Jobs{Store: w.store, Pools: w.store, Uploads: w.store, Merchants: w.store, Queue: w.queue, Now: w.now},
 	}
 }
@@ -64,4 +66,17 @@ func (q *fakeQueue) Send(_ context.Context, message any, _ time.Duration) error 
 	defer q.mu.Unlock()
 	q.sent = append(q.sent, message)
 	return nil
+}
+
+func (f *fakeFiles) PresignForm(_ context.Context, form upload.Form, lasts time.Duration) (string, map[string]string, error) {
+	fields := map[string]string{"key": form.Name, "policy": fmt.Sprintf("%d-%d for %s", form.Least, form.Most, lasts)}
+	maps.Copy(fields, form.Fields)
+	return "https://uploads.example/", fields, nil
+}
+
+func (f *fakeFiles) Head(_ context.Context, name string) (upload.Object, upload.Stat, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, there := f.files[name]
+	return upload.Object{Bucket: "uploads", Name: name, Version: "1"}, upload.Stat{Version: "1", LastModified: f.now()}, there, nil
 }

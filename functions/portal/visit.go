@@ -42,6 +42,8 @@ type answer struct {
 	see    string // the address to go to, with GET, in place of a page
 	alone  string // HTML that is no page of the portal's, such as a mail in its frame
 	policy string // the Content-Security-Policy of such HTML
+	json   any    // what a script asked for, in place of a page
+	sends  string // the origin that the page's forms and scripts send files to besides; "": none
 	secret bool   // the page holds what is shown once, and kept nowhere
 
 	cookies func(http.ResponseWriter) // sets cookies; nil: none

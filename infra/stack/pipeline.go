@@ -241,6 +241,11 @@ func (p *pipeline) addUploads(f deployment.Function) {
 		// would not delete.
 		RemovalPolicy: kept,
 		Versioned:     jsii.Bool(true),
+		// The portal's page sends files by a signed form, and reads how far they are.
+		Cors: &[]*awss3.CorsRule{{
+			AllowedMethods: &[]awss3.HttpMethods{awss3.HttpMethods_POST},
+			AllowedOrigins: jsii.Strings(p.publicURL),
+		}},
 		LifecycleRules: &[]*awss3.LifecycleRule{
 			expire("loaded", s3.Loaded, upload.LoadedKept),
 			expire("refused", s3.Refused, upload.RefusedKept),

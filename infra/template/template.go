@@ -91,7 +91,8 @@ func resources() *yaml.Node {
 	}
 	add(all, "Reports", block("Type", "AWS::S3::Bucket", "Properties", block("VersioningConfiguration", flow("Status", "Enabled"))))
 	add(all, "Uploads", block("Type", "AWS::S3::Bucket", "Properties", block(
-		"BucketName", "${UploadsName}", "VersioningConfiguration", flow("Status", "Enabled"))))
+		"BucketName", "${UploadsName}", "VersioningConfiguration", flow("Status", "Enabled"),
+		"CorsConfiguration", block("CorsRules", []any{flow("AllowedMethods", []any{"POST"}, "AllowedOrigins", []any{"${PublicUrl}"})}))))
 	for _, q := range deployment.Queues {
 		add(all, q.ID, block("Type", "AWS::SQS::Queue", "Properties", block(
 			"VisibilityTimeout", int(q.VisibilityTimeout.Seconds()),

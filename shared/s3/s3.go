@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -145,6 +146,32 @@ func (b *Uploads) PresignUpload(ctx context.Context, name string, size int64, ex
 		}
 	}
 	return put.URL, headers, nil
+}
+
+// PresignForm implements settings.Forms. The signature of a name of any file covers the folder.
+func (b *Uploads) PresignForm(ctx context.Context, f upload.Form, expires time.Duration) (address string, fields map[string]string, err error) {
+	conditions := []any{[]any{"content-length-range", f.Least, f.Most}}
+	if folder, ok := strings.CutSuffix(f.Name, upload.AnyFile); ok {
+		conditions = append(conditions, []any{"starts-with", "$key", folder})
+	}
+	for name, value := range f.Fields {
+		conditions = append(conditions, map[string]string{name: value})
+	}
+	post, err := s3.NewPresignClient(b.client).PresignPostObject(ctx, &s3.PutObjectInput{Bucket: aws.String(b.bucket), Key: aws.String(f.Name)},
+		func(o *s3.PresignPostOptions) { o.Expires, o.Conditions = expires, conditions })
+	if err != nil {
+		return "", nil, fmt.Errorf("presign a form: %w", err)
+	}
+	maps.Copy(post.Values, f.Fields)
+	return post.URL, post.Values, nil
+}
+
+// Head implements settings.Forms: the newest version of an object.
+func (b *Uploads) Head(ctx context.Context, name string) (upload.Object, upload.Stat, bool, error) {
+	o := upload.Object{Bucket: b.bucket, Name: name}
+	stat, there, err := b.Stat(ctx, o)
+	o.Version = stat.Version
+	return o, stat, there, err
 }
 
 // digestOf is the name of an object's metadata that has the digest of its content.
