@@ -1539,7 +1539,7 @@ var mutants = []mutant{
 		breaks: "the order page calls an order ready that is in dispute",
 		file:   "shared/orderpage/orderpage.go",
 		old:    `f.State() == order.OnHold || forbidden ||`,
-		new:    `f.State() == order.OnHold ||`,
+		new:    `f.State() == order.OnHold || forbidden && false ||`,
 		in:     "functions/orderpage", test: "TestPage_states",
 	},
 	{
