@@ -24,8 +24,6 @@ import (
 
 const byHandAccount = catalog.ByHandName
 
-func pathEscape(s string) string { return url.PathEscape(s) }
-
 // orderAct is something that a person does to an order. Its page says what will happen; the
 // form there does it.
 type orderAct struct {

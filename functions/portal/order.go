@@ -14,6 +14,7 @@ import (
 	"keypool/shared/outbox"
 	"keypool/shared/phrase"
 	"keypool/shared/pool"
+	"keypool/shared/settings"
 )
 
 // orderView is what the page of an order shows.
@@ -126,7 +127,7 @@ func (p *portal) view(v *visit, whole wholeOrder) (orderView, error) {
 			keys = append(keys, key.ID)
 		}
 	}
-	places := make([]int, len(whole.lines))
+	places, known := make([]int, len(whole.lines)), make([]bool, len(whole.lines))
 	var origins map[pool.KeyID]inventory.Origin
 	reading, ctx := errgroup.WithContext(v.Context())
 	reading.SetLimit(32)
@@ -139,6 +140,13 @@ func (p *portal) view(v *visit, whole wholeOrder) (orderView, error) {
 			places[i], err = p.orders.store.QueuePlace(ctx, line, mostInQueue)
 			return err
 		})
+		if line.Mend() == order.MendConnect && v.may("put-product") {
+			reading.Go(func() error {
+				_, err := p.goods.Get(ctx, v.Merchant, line.ConnectedBy())
+				known[i] = err == nil
+				return unless(err, settings.ErrNotFound)
+			})
+		}
 	}
 	if err := reading.Wait(); err != nil {
 		return orderView{}, err
@@ -152,7 +160,7 @@ func (p *portal) view(v *visit, whole wholeOrder) (orderView, error) {
 	for i, line := range whole.lines {
 		view.Seen = append(view.Seen, seenOf(line))
 		view.Lines = append(view.Lines, newLineView(line, origins, places[i]))
-		if m, needed := mend(v, line, whole); needed {
+		if m, needed := mend(v, line, whole, known[i]); needed {
 			if len(whole.lines) > 1 {
 				m.Line = productName(line)
 			}
@@ -205,7 +213,8 @@ func newLineView(f order.Fulfillment, origins map[pool.KeyID]inventory.Origin, p
 }
 
 // mend says what can be done for a line, to those who may do it; false if it needs nothing.
-func mend(v *visit, f order.Fulfillment, whole wholeOrder) (mendView, bool) {
+// Known says that its product is set up, though no pool feeds it.
+func mend(v *visit, f order.Fulfillment, whole wholeOrder, known bool) (mendView, bool) {
 	path := orderPath(whole.id)
 	link := func(operation, act, text string) (string, string) {
 		if v.may(operation) {
@@ -231,12 +240,15 @@ func mend(v *visit, f order.Fulfillment, whole wholeOrder) (mendView, bool) {
 	case order.MendConnect:
 		m.Says = []string{"No pool feeds the product " + f.ConnectedBy() + ". Connect it, or set the code that all its orders get: the order gets its keys by itself then."}
 		if v.may("put-product") {
-			m.Path, m.Text = homePath+"/products/"+pathEscape(f.ConnectedBy()), "Connect the product"
+			m.Path, m.Text = newProductPath(f.ConnectedBy()), "Connect the product"
+			if known {
+				m.Path = productPath(f.ConnectedBy())
+			}
 		}
 	case order.MendStock:
 		m.Says = []string{"The pool " + f.Pool + " is short of keys: " + phrase.Count(max(0, f.Missing()), "key is", "keys are") + " missing. Add some, and the order gets them by itself, in its place of the queue."}
 		if v.may("add-keys") {
-			m.Path, m.Text = homePath+"/pools/"+pathEscape(f.Pool)+"/add", "Add keys"
+			m.Path, m.Text = poolPath(f.Pool)+"/add", "Add keys"
 		}
 	case order.MendMail:
 		domain := mailaddress.Domain(f.Customer.Email)

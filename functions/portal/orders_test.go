@@ -211,8 +211,14 @@ func TestOrder_waits(t *testing.T) {
 	ada.get(pathOf(first)).has("Waits for keys", "The pool elden is short of keys: 1 key is missing.", "It is the first in line.", "Add keys")
 	ada.get(pathOf(second)).has("3 keys are missing", "1 order waits before it.")
 	p := ada.get(pathOf(unfed)).has("No pool feeds it", "No pool feeds the product unknown/1.", "Connect the product")
-	if !strings.Contains(p.body, `href="/portal/products/unknown%2F1"`) {
+	if !strings.Contains(p.body, `href="`+newProductPath("unknown/1")+`"`) {
 		t.Error("the product is not linked")
+	}
+	if err := s.store.PutProduct(t.Context(), catalog.Product{Merchant: "acme", ID: "unknown/1"}); err != nil {
+		t.Fatal(err)
+	}
+	if p := ada.get(pathOf(unfed)); !strings.Contains(p.body, `href="`+productPath("unknown/1")+`"`) {
+		t.Error("the product that is set up is not linked")
 	}
 	s.signIn("support@acme.example").get(pathOf(unfed)).has("No pool feeds the product").hasNot("Connect the product", "Cancel…")
 	ada.get(pathOf(first)+"/cancel").has("This cannot be undone.", "Cancel what waits")
