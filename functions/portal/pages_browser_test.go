@@ -58,7 +58,7 @@ func TestBrowser_pages(t *testing.T) {
 			{"uploads", "/portal/uploads"}, {"upload", "/portal/uploads/" + read}, {"upload-held", "/portal/uploads/" + held}, {"upload-withdraw", "/portal/uploads/" + read + "/withdraw"},
 			{"products", "/portal/products"}, {"product", "/portal/products/4711"}, {"product-new", "/portal/products/new"},
 			{"people", peoplePath}, {"person", peoplePath + "/grace"}, {"person-remove", peoplePath + "/grace/remove"}, {"invite", invitePath},
-			{"tokens", tokensPath}, {"audit", auditPath}, {"platforms", "/portal/platforms"}, {"orders", "/portal/orders"},
+			{"tokens", tokensPath}, {"audit", auditPath},
 		} {
 			b.Go(p.path)
 			if at := b.Address(); at != p.path {
@@ -146,29 +146,4 @@ func TestBrowser_scanner(t *testing.T) {
 	b.Type("Code, 7 digits", code)
 	b.Press("Go on")
 	b.Has("Invite")
-}
-
-// The customer's mail comes back, the order's page says so by itself, and offers the right
-// address: one press mails there. What happened is told from the payment on.
-func TestBrowser_bounceCorrected(t *testing.T) {
-	s := openSeller(t)
-	s.stock("acme", "AAAA-1111", "BBBB-2222")
-	line := s.sell("acme", "A-1041", 2)
-	b := s.tab().signIn("ada@acme.example")
-	b.Go("/portal/orders")
-	b.Look("orders")
-	b.Go(pathOf(line))
-	b.Has("Being mailed")
-	s.mail(line)
-	b.Has("Mail 1 was handed over")
-	s.news(line, order.MailBounced, "Permanent/General")
-	b.Has("Did the customer mean gmail.com?")
-	b.Look("bounced")
-	b.Press("Correct and send")
-	b.Has("The address was corrected, and its mail is on its way there.")
-	s.mail(line)
-	s.news(line, order.MailDelivered, "")
-	b.Has("Mail 2 was taken by the mail server of gmail.com.")
-	b.HasNot("AAAA-1111", "BBBB-2222")
-	b.Look("delivered")
 }
