@@ -28,8 +28,8 @@ type AuditEntry struct {
 	By     string         `json:"by" doc:"Who changed it: a token, the operator, a link in a mail, or the brake itself."`
 	From   string         `json:"from,omitempty" doc:"Network address that the call came from; not there for what no call did."`
 	Change string         `json:"change" enum:"added,changed,removed"`
-	Thing  string         `json:"thing" enum:"merchant,pool,product,account,review,brake,token,keys,job,person,sender,retention,link,texts,order_page,order"`
-	Name   string         `json:"name,omitempty" doc:"Its name or id; of a link to the file of an export, that of the job; of an order, its number, which several accounts may have. There is one merchant, review, brake, sender, retention and order_page, and one of texts; keys have none."`
+	Thing  string         `json:"thing" enum:"merchant,pool,product,account,review,brake,token,keys,job,person,sender,retention,link,texts,order_page,order,operator_help"`
+	Name   string         `json:"name,omitempty" doc:"Its name or id; of a link to the file of an export, that of the job; of an order, its number, which several accounts may have. There is one merchant, review, brake, sender, retention and order_page, and one of texts; keys have none. operator_help is the operator's, who opened the Merchant Portal for an hour."`
 	Before map[string]any `json:"before,omitempty" doc:"The fields that changed, as they were, without secrets; of a thing that was removed, all. Long texts are cut short."`
 	After  map[string]any `json:"after,omitempty" doc:"The fields that changed, as they are since; of a thing that was added, all."`
 }

@@ -1,4 +1,5 @@
-// Operator is the operator's API: merchants and their API tokens.
+// Operator is the operator's API: merchants, their first owners and their API tokens, and the
+// way into a merchant's portal for who helps there.
 //
 // API Gateway lets a request through that an AWS identity signed and may send
 // (authorization type AWS_IAM). The function refuses every other one, however it
@@ -33,12 +34,15 @@ func main() { boot.Run("operator", wire) }
 func wire(env *config.Env, cfg aws.Config) any {
 	store := dynamo.Open(dynamodb.NewFromConfig(cfg), dynamo.Tables{
 		Catalog: env.Required("KEYPOOL_CATALOG_TABLE"), Orders: env.Required("KEYPOOL_ORDERS_TABLE"), // where notices are
+		Sessions: env.Required("KEYPOOL_SESSIONS_TABLE"),
 	})
 	fill := sqs.Open(awssqs.NewFromConfig(cfg), env.Required("KEYPOOL_FILL_QUEUE_URL"))
 	o := &operator{
 		calls:     &idempotency.Guard{Store: store, Now: time.Now},
 		merchants: &settings.Merchants{Store: store, Refill: &settings.Refill{Products: store, Queue: fill}, Now: time.Now},
 		tokens:    &settings.Tokens{Store: store, Now: time.Now},
+		people:    &settings.People{Store: store, Now: time.Now},
+		help:      &settings.Help{Store: store, PublicURL: env.Required("KEYPOOL_PUBLIC_URL"), Now: time.Now},
 	}
 	return web.Server{Handler: o.serve(), LogAnswers: true}.Serve
 }
@@ -48,6 +52,8 @@ type operator struct {
 	calls     *idempotency.Guard
 	merchants *settings.Merchants
 	tokens    *settings.Tokens
+	people    *settings.People
+	help      *settings.Help
 }
 
 // described is the OpenAPI document, which make documents writes.
@@ -59,9 +65,10 @@ var described []byte
 func (o *operator) serve() *rest.API {
 	return rest.New(rest.Config{
 		Title:       "Keypool for its operator",
-		Description: "The merchants of a deployment and their API tokens.",
+		Description: "The merchants of a deployment, their first owners and their API tokens.",
 		Tags: []*huma.Tag{
 			{Name: "Merchants", Description: "Who sells here."},
+			{Name: "People", Description: "Who looks after a merchant first, and how the operator helps."},
 			{Name: "Tokens", Description: "What of the merchants' API each may call, and for how long."},
 		},
 		Document:  "/operator/openapi.json",

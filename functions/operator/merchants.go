@@ -136,6 +136,7 @@ func (o *operator) addMerchants(to *rest.API) {
 		Errors:  []int{404}, Responses: to.Responses(sampleMerchant, 200),
 	}, o.getMerchant)
 	o.addTokens(to)
+	o.addPeople(to)
 }
 
 func (o *operator) putMerchant(ctx context.Context, in *putMerchant) (*rest.Versioned[Merchant], error) {

@@ -54,6 +54,8 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 		calls:     &idempotency.Guard{Store: store, Now: func() time.Time { return noon }},
 		merchants: &settings.Merchants{Store: store, Refill: &settings.Refill{Products: store, Queue: w.fill}, Now: func() time.Time { return noon }},
 		tokens:    &settings.Tokens{Store: store, Now: func() time.Time { return noon }},
+		people:    &settings.People{Store: store, Now: func() time.Time { return noon }},
+		help:      &settings.Help{Store: store, PublicURL: "https://keypool.example", Now: func() time.Time { return noon }},
 	}
 	w.serve = web.Server{Handler: o.serve()}.Serve
 	return w

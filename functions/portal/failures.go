@@ -41,6 +41,7 @@ var failures = []struct {
 	{order.ErrNoLine, http.StatusNotFound, "Not found", "The order has no such line.", ""},
 	{pool.ErrUnknownKey, http.StatusNotFound, "Not found", "No pool here has such a key.", ""},
 	{settings.ErrLastOwner, http.StatusConflict, "The last owner", "This is the last owner, and nothing was changed: nobody could say who works here any more.", "Make somebody else an owner first, under Settings, People."},
+	{access.ErrSignInOver, http.StatusForbidden, "This address is over", "It opens a shop's portal for the operator, once, within ten minutes.", "Have another one made: make sign-in MERCHANT=…"},
 	{errForm, http.StatusBadRequest, "Not understood", "The form could not be read, and nothing was changed.", "Go back, open the page again, and send it once more."},
 	{idempotency.ErrRunning, http.StatusConflict, "One moment", "This is being done at this moment: the button was pressed twice.", "Open the page again in a few seconds to see what became of it."},
 	{idempotency.ErrOther, http.StatusConflict, "Sent before", "This form was sent before, with other content, and nothing was changed now.", "Open the page again, and fill it in once more."},

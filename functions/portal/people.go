@@ -6,6 +6,9 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/access"
 	"keypool/shared/catalog"
@@ -20,6 +23,7 @@ const (
 func (p *portal) peopleScreens() []screen {
 	return []screen{
 		{pattern: "GET " + peoplePath, does: "list-people", serve: p.listPeople},
+		{pattern: "POST " + settingsPath + "/help/end", does: "delete-person", serve: p.endHelp},
 		{pattern: "GET " + invitePath, does: "put-person", fresh: true, serve: p.invitation},
 		{pattern: "POST " + invitePath, does: "put-person", fresh: true, serve: p.invite},
 		{pattern: "GET " + peoplePath + "/{person}", does: "put-person", fresh: true, serve: p.person},
@@ -45,6 +49,7 @@ func roles() []role {
 type peopleData struct {
 	People []personRow
 	Roles  []role
+	Help   time.Time // when the operator's help ends; zero: there is none
 }
 
 type personRow struct {
@@ -54,18 +59,45 @@ type personRow struct {
 }
 
 var peopleDone = map[string]band{
-	"invited": {Says: "Invited: a mail is on its way that says so, and where to sign in."},
-	"changed": {Says: "Changed. Another role counts from the next click on."},
-	"removed": {Says: "Removed: this person can do nothing here any more."},
+	"invited":    {Says: "Invited: a mail is on its way that says so, and where to sign in."},
+	"changed":    {Says: "Changed. Another role counts from the next click on."},
+	"help-ended": {Says: "Ended: the operator is signed out here."},
+	"removed":    {Says: "Removed: this person can do nothing here any more."},
 }
 
 func (p *portal) listPeople(v *visit) (answer, error) {
-	people, err := p.people.List(v.Context(), v.Merchant)
 	data := peopleData{Roles: roles()}
+	var people []access.Person
+	reading, ctx := errgroup.WithContext(v.Context())
+	reading.Go(func() (err error) {
+		people, err = p.people.List(ctx, v.Merchant)
+		return err
+	})
+	reading.Go(func() error {
+		sessions, err := p.sessions.SessionsOf(ctx, access.HelpOf(v.Merchant))
+		for _, s := range lasting(sessions, v.now) {
+			if s.Ends().After(data.Help) {
+				data.Help = s.Ends()
+			}
+		}
+		return err
+	})
+	err := reading.Wait()
 	for _, person := range people {
 		data.People = append(data.People, personRow{person, personPath(person.ID), v.Session.By == "" && person.ID == v.Session.Person})
 	}
 	return answer{page: "people", title: "People", data: data, band: done(v, peopleDone)}, err
+}
+
+// endHelp signs the operator out, who looks after the shop at this moment.
+func (p *portal) endHelp(v *visit) (answer, error) {
+	sessions, err := p.sessions.SessionsOf(v.Context(), access.HelpOf(v.Merchant))
+	for _, s := range sessions {
+		if err == nil {
+			err = p.sessions.EndSession(v.Context(), s.Whom, s.Hash)
+		}
+	}
+	return answer{see: peoplePath + "?done=help-ended"}, err
 }
 
 func personPath(id string) string { return peoplePath + "/" + id }

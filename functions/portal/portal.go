@@ -34,6 +34,7 @@ type portal struct {
 
 // sessions are the signed-in browsers of people.
 type sessions interface {
+	SessionsOf(ctx context.Context, of access.Whom) ([]access.Session, error)
 	EndSession(ctx context.Context, of access.Whom, hash string) error
 }
 
@@ -64,6 +65,7 @@ func (p *portal) screens() []screen {
 		p.addKeyScreens(),
 		p.uploadScreens(),
 		p.settingsScreens(),
+		p.meScreens(),
 		p.peopleScreens(),
 		p.tokenScreens(),
 		p.auditScreens(),

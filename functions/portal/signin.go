@@ -20,6 +20,7 @@ const (
 	signInPath = homePath + "/sign-in"
 	sentPath   = signInPath + "/sent"
 	codePath   = signInPath + "/code"
+	helpPath   = signInPath + "/help"
 	againPath  = signInPath + "/again"
 )
 
@@ -29,6 +30,8 @@ func (p *portal) addSignIn(t *web.Router) {
 		"POST " + signInPath + "/ask":    p.ask,
 		"GET " + sentPath:                p.sent,
 		"POST " + codePath:               p.byCode,
+		"GET " + helpPath + "/{link}":    p.helpForm,
+		"POST " + helpPath + "/{link}":   p.byHelp,
 		"GET " + signInPath + "/{link}":  p.linkForm,
 		"POST " + signInPath + "/{link}": p.byLink,
 	} {
@@ -149,6 +152,31 @@ func (p *portal) byLink(w http.ResponseWriter, r *http.Request) (answer, error) 
 	return p.begin(w, r, session, ""), nil
 }
 
+// helpForm shows the button by which the operator opens a merchant's portal.
+func (p *portal) helpForm(_ http.ResponseWriter, r *http.Request) (answer, error) {
+	merchant, err := p.signIns.LookHelp(r.Context(), r.PathValue("link"))
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{page: "help", title: "Help a shop", data: helpData{merchant, r.PathValue("link")}}, nil
+}
+
+// helpData is what that page shows.
+type helpData struct{ Merchant, Link string }
+
+// byHelp signs the operator in.
+func (p *portal) byHelp(w http.ResponseWriter, r *http.Request) (answer, error) {
+	at, err := p.at(r)
+	if err != nil {
+		return answer{}, err
+	}
+	session, err := p.signIns.ByHelp(r.Context(), r.PathValue("link"), at)
+	if err != nil {
+		return answer{}, err
+	}
+	return p.begin(w, r, session, homePath), nil
+}
+
 // at describes the browser of a request.
 func (p *portal) at(r *http.Request) (access.At, error) {
 	visitor, _, err := p.visitor(r)
@@ -187,6 +215,12 @@ func (p *portal) againForm(v *visit) (answer, error) {
 	to := safePath(v.URL.Query().Get("to"))
 	if v.Fresh(v.now) {
 		return answer{see: to}, nil
+	}
+	if v.Session.By != "" {
+		return failurePage(http.StatusForbidden, "Open the portal once more", failed{
+			"What comes next shows keys, or gives somebody power: it is done within a quarter of an hour of opening the portal.",
+			"Have another address made by make sign-in, open it in this browser, and come back.",
+		}), nil
 	}
 	data := signInData{Again: true, To: to}
 	if v.URL.Query().Has("sent") && cookie(v.Request, signInCookie) != "" {

@@ -320,6 +320,7 @@ var Functions = []Function{
 			{Target: sessionsTable, Actions: "GetItem PutItem DeleteItem", Items: []string{dynamo.SignInPrefix, dynamo.SessionsPrefix}},
 			{Target: sessionsTable, Actions: "UpdateItem", Items: []string{dynamo.SessionsPrefix, dynamo.LimitsPrefix}},
 			{Target: keysAvailable, Actions: "Query"}, // keys left in pools; the key that takes the place of another
+			{Target: sessionsTable, Actions: "Query", Items: []string{dynamo.SessionsPrefix}},
 			// What needs somebody.
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.CountsPrefix, dynamo.ReviewPrefix}},
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.SendersPrefix}},
@@ -374,14 +375,15 @@ var Functions = []Function{
 	},
 	{
 		ID:          "Operator",
-		Description: "What the operator sets up: merchants and their tokens",
+		Description: "What the operator sets up: merchants, their first owners and their tokens",
 		Memory:      256,
 		Timeout:     28 * time.Second,
-		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "FILL_QUEUE_URL"},
+		Environment: []string{"CATALOG_TABLE", "ORDERS_TABLE", "SESSIONS_TABLE", "FILL_QUEUE_URL", "PUBLIC_URL"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.PeoplePrefix}},
-			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix}},
-			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.MerchantPrefix, dynamo.TokensPrefix, dynamo.AuditPrefix}},
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.PeoplePrefix}},
+			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.MerchantPrefix, dynamo.TokensPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.AuditPrefix}},
+			{Target: sessionsTable, Actions: "PutItem", Items: []string{dynamo.SignInPrefix}}, // a portal that is opened to help
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.TokensPrefix, dynamo.TokenUsesPrefix}},
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.NoticePrefix}},
 			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.NoticePrefix, dynamo.IdempotencyPrefix}},
@@ -397,6 +399,8 @@ var Functions = []Function{
 			{Method: "GET", Path: "/v1/merchants/{merchant}/tokens", IAM: true, Throttle: settingsThrottle},
 			{Method: "POST", Path: "/v1/merchants/{merchant}/tokens", IAM: true, Throttle: settingsThrottle},
 			{Method: "DELETE", Path: "/v1/merchants/{merchant}/tokens/{token}", IAM: true, Throttle: settingsThrottle},
+			{Method: "POST", Path: "/v1/merchants/{merchant}/owners", IAM: true, Throttle: settingsThrottle},
+			{Method: "POST", Path: "/v1/merchants/{merchant}/help", IAM: true, Throttle: settingsThrottle},
 		},
 	},
 }

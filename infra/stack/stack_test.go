@@ -402,6 +402,8 @@ func TestAPI_isThrottledAndLogsNoPath(t *testing.T) {
 		"GET /v1/merchants/{merchant}/tokens":            limit(50, 100),
 		"POST /v1/merchants/{merchant}/tokens":           limit(50, 100),
 		"DELETE /v1/merchants/{merchant}/tokens/{token}": limit(50, 100),
+		"POST /v1/merchants/{merchant}/owners":           limit(50, 100),
+		"POST /v1/merchants/{merchant}/help":             limit(50, 100),
 		"ANY /portal":                                    limit(50, 100),
 		"ANY /portal/{proxy+}":                           limit(50, 100),
 		"POST /portal/sign-in/{proxy+}":                  limit(10, 20),

@@ -27,6 +27,15 @@ var (
 	ofAddressNetwork = Limit{"address-network", 5, 15 * time.Minute}
 )
 
+// The limits of trying. A request ends by MaxTries wrong codes, and an address has ten requests
+// an hour: that is at most 50 guesses of ten million an hour at one person, from however many
+// networks. One network guesses at many people at most 100 times an hour. A link cannot be
+// guessed; to bound its tries bounds what they cost.
+var (
+	codesOfNetwork = Limit{"codes", 100, time.Hour}
+	linksOfNetwork = Limit{"links", 300, time.Hour}
+)
+
 // Attempts are how many there were of each limit, this one included.
 type Attempts map[Limit]int
 

@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,6 +78,8 @@ type Sessions interface {
 	Session(ctx context.Context, of Whom, hash string) (Session, bool, error)
 	// SeeSession notes that a session is used.
 	SeeSession(ctx context.Context, s Session, at time.Time) error
+	// MoveSession stores a session in place of a former one, false if that has ended meanwhile.
+	MoveSession(ctx context.Context, session, former Session) (bool, error)
 }
 
 // Door knows the visitors of the portal by their sessions. It is safe for concurrent use.
@@ -137,6 +140,28 @@ func (d *Door) Visitor(ctx context.Context, name string) (Visitor, bool, error) 
 		}
 	}
 	return v, true, nil
+}
+
+// Switch makes a session of the visitor's at another merchant, where the same address works, and
+// returns its name. It takes the place of the one that the visitor has, ends when that would have,
+// and is checked as any other. It is false if the person does not work there, or has another
+// address there by now.
+func (d *Door) Switch(ctx context.Context, v Visitor, merchant string) (name string, ok bool, err error) {
+	i := slices.IndexFunc(v.Session.Also, func(w Whom) bool { return w.Merchant == merchant })
+	if i < 0 || v.Session.By != "" {
+		return "", false, nil
+	}
+	to := v.Session.Also[i]
+	person, works, err := d.People.Person(ctx, to.Merchant, to.Person)
+	if err != nil || !works || !sameAddress(person.Address, v.Session.Address) {
+		return "", false, err
+	}
+	name = NewSessionName(to)
+	next := v.Session
+	next.Whom, next.Hash, next.SeenAt = to, HashName(name), d.Now()
+	next.Also = append(slices.Delete(slices.Clone(v.Session.Also), i, i+1), v.Session.Whom)
+	ok, err = d.Sessions.MoveSession(ctx, next, v.Session)
+	return name, ok, err
 }
 
 // sameAddress reports whether two mail addresses are one to who reads them.

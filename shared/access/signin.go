@@ -49,6 +49,8 @@ type SignIn struct {
 	CodeHash string
 	People   []Whom // who have the address
 	Tries    int    // wrong codes so far
+
+	By string // who opens the portal for somebody else, by the request's name alone: see NewHelp; empty: a person signs in
 }
 
 // Whom names a person of a merchant's.

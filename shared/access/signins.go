@@ -69,13 +69,32 @@ type At struct {
 // ByLink signs in by the link of the mail, and returns the name of the session, which is for
 // the browser's cookie. Its error is ErrSignInOver or ErrWrongCode.
 func (s *SignIns) ByLink(ctx context.Context, name, link string, at At) (session string, err error) {
-	return s.begin(ctx, name, at, func(r SignIn) error { return r.CheckLink(link, s.Now()) })
+	return s.try(ctx, name, at, linksOfNetwork, func(r SignIn) error { return r.CheckLink(link, s.Now()) })
 }
 
 // ByCode signs in by the code of the mail: see ByLink. A wrong code is counted, and MaxTries
 // of them end the request.
 func (s *SignIns) ByCode(ctx context.Context, name, code string, at At) (session string, err error) {
-	return s.begin(ctx, name, at, func(r SignIn) error { return r.CheckCode(code, s.Now()) })
+	return s.try(ctx, name, at, codesOfNetwork, func(r SignIn) error { return r.CheckCode(code, s.Now()) })
+}
+
+// try signs in by what check says is right. Of a network that tries too often nothing is right
+// any more, and it is told the same as before. A browser without a request is not counted:
+// programs that look at mails have none, and would use up what an office may try.
+func (s *SignIns) try(ctx context.Context, name string, at At, of Limit, check func(SignIn) error) (session string, err error) {
+	if name == "" {
+		return "", ErrSignInOver
+	}
+	attempts, err := CountAttempts(ctx, s.Counts, s.Now(), map[Limit]string{of: at.From})
+	if err != nil {
+		return "", err
+	}
+	return s.begin(ctx, name, at, func(r SignIn) error {
+		if err := check(r); err != nil || attempts.Within() {
+			return err
+		}
+		return ErrWrongCode
+	})
 }
 
 func (s *SignIns) begin(ctx context.Context, name string, at At, check func(SignIn) error) (session string, err error) {
@@ -112,8 +131,13 @@ func (s *SignIns) begin(ctx context.Context, name string, at At, check func(Sign
 // contended returns retry.ErrChanged for a request that was changed since it was read: it is
 // read again, and is over if it was used.
 func contended(err error) error {
-	if errors.Is(err, catalog.ErrConflict) || errors.Is(err, catalog.ErrMissing) {
+	if used(err) {
 		return retry.ErrChanged
 	}
 	return err
+}
+
+// used reports whether an error is that of a request that was changed, or used, meanwhile.
+func used(err error) bool {
+	return errors.Is(err, catalog.ErrConflict) || errors.Is(err, catalog.ErrMissing)
 }

@@ -69,6 +69,8 @@ const (
 	Texts     Thing = "texts" // in the mails of all products
 	OrderPage Thing = "order_page"
 	Order     Thing = "order" // one of its lines
+
+	OperatorHelp Thing = "operator_help" // a merchant's portal that the operator opened
 )
 
 // Record is what is stored with a change: its entry, and the notices that tell of it.

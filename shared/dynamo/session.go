@@ -4,7 +4,10 @@ import (
 	"context"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"keypool/shared/access"
+	"keypool/shared/audit"
 	"keypool/shared/notice"
 )
 
@@ -21,6 +24,7 @@ type signInItem struct {
 	Code      string     `dynamodbav:"code,omitempty"`
 	People    []whomItem `dynamodbav:"people,omitempty"`
 	Tries     int        `dynamodbav:"tries,omitempty"`
+	By        string     `dynamodbav:"by,omitempty"`
 	ExpiresAt int64      `dynamodbav:"expiresAt"` // in seconds: see ExpiresAttribute
 }
 
@@ -61,6 +65,14 @@ func (s *Store) AskSignIn(ctx context.Context, r access.SignIn, tell notice.Noti
 		tx.add(write)
 	}
 	return wrap(s.transact(ctx, &tx), "ask for a sign-in")
+}
+
+// OpenHelp stores the request by which the operator opens a merchant's portal, with what tells of
+// it: one transaction.
+func (s *Store) OpenHelp(ctx context.Context, r access.SignIn, with audit.Record) error {
+	r.Version = 1
+	write := put(s.tables.Sessions, encode(newSignInItem(r)), absent)
+	return wrap(s.writeSetting(ctx, []types.TransactWriteItem{write}, []audit.Record{with}), "open a portal for the operator")
 }
 
 // SignIn returns a request to sign in by the hash of its name, one of version 0 if there is
@@ -107,6 +119,19 @@ func (s *Store) SessionsOf(ctx context.Context, of access.Whom) ([]access.Sessio
 	return sessions, wrap(err, "list the sessions of a person")
 }
 
+// MoveSession stores a session in place of a former one of the same browser. It is false if that
+// has ended meanwhile: nothing is stored then.
+func (s *Store) MoveSession(ctx context.Context, session, former access.Session) (bool, error) {
+	var tx transaction
+	tx.add(remove(s.tables.Sessions, sessionKey(former.Whom, former.Hash), condition{expression: "attribute_exists(pk)"}))
+	tx.add(put(s.tables.Sessions, encode(newSessionItem(session)), absent))
+	err := s.transact(ctx, &tx)
+	if _, ended := failedCondition(err, 0); ended {
+		return false, nil
+	}
+	return err == nil, wrap(err, "move a session")
+}
+
 // PutSession stores a session that was not begun by a sign-in request.
 func (s *Store) PutSession(ctx context.Context, session access.Session) error {
 	return wrap(s.write(ctx, put(s.tables.Sessions, encode(newSessionItem(session)), absent)), "store a session")
@@ -140,7 +165,7 @@ func (s *Store) CountAttempts(ctx context.Context, what, of string, span time.Du
 func newSignInItem(r access.SignIn) signInItem {
 	return signInItem{
 		primaryKey: signInKey(r.Hash), V: schema, Version: r.Version, Address: r.Address, Browser: r.Browser, From: r.From,
-		AskedAt: millis(r.AskedAt), Link: r.LinkHash, Code: r.CodeHash, People: newWhomItems(r.People), Tries: r.Tries,
+		AskedAt: millis(r.AskedAt), Link: r.LinkHash, Code: r.CodeHash, People: newWhomItems(r.People), Tries: r.Tries, By: r.By,
 		ExpiresAt: r.AskedAt.Add(access.SignInGoodFor + tidiedAfter).Unix(),
 	}
 }
@@ -148,7 +173,7 @@ func newSignInItem(r access.SignIn) signInItem {
 func (i signInItem) signIn(hash string) access.SignIn {
 	return access.SignIn{
 		Hash: hash, Version: i.Version, Address: i.Address, Browser: i.Browser, From: i.From,
-		AskedAt: at(i.AskedAt), LinkHash: i.Link, CodeHash: i.Code, People: whoms(i.People), Tries: i.Tries,
+		AskedAt: at(i.AskedAt), LinkHash: i.Link, CodeHash: i.Code, People: whoms(i.People), Tries: i.Tries, By: i.By,
 	}
 }
 

@@ -75,5 +75,8 @@ var Posts = map[string]Repeat{
 	"resend-order-by-query": Repeats,
 	"send-sample":           Repeats,
 
+	"make-owner": Settles, // the address names the person
+
 	"create-token": RepeatsSecret,
+	"open-portal":  RepeatsSecret,
 }

@@ -343,7 +343,7 @@ func (s *Document) IsComplete(t *testing.T, operations int) {
 				t.Errorf("%s: path parameters %v, want %v", name, declared, want)
 			}
 
-			if (op.RequestBody != nil) != (method == "put" || name == "create-upload" || name == "create-token" || name == "load-upload" || name == "find-keys" || name == "add-keys" || name == "block-keys" || name == "move-keys" || name == "export-keys" || name == "withdraw-upload" || name == "dry-run" || name == "preview-mail" || name == "send-sample" || name == "place-test-order" || acts.MatchString(name)) {
+			if (op.RequestBody != nil) != (method == "put" || name == "create-upload" || name == "create-token" || name == "make-owner" || name == "open-portal" || name == "load-upload" || name == "find-keys" || name == "add-keys" || name == "block-keys" || name == "move-keys" || name == "export-keys" || name == "withdraw-upload" || name == "dry-run" || name == "preview-mail" || name == "send-sample" || name == "place-test-order" || acts.MatchString(name)) {
 				t.Errorf("%s %s: request body %v", method, path, op.RequestBody)
 			}
 			if op.RequestBody != nil {
