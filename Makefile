@@ -39,7 +39,7 @@ help: ## this list
 
 ##@ See it work, on this machine, without an AWS account (Linux)
 
-.PHONY: demo up down reset order event trace inbox portal logs merchant token
+.PHONY: demo up down reset order event trace inbox portal logs merchant token sign-in
 demo: need-local ## the whole story, told step by step
 	@$(LOCAL) demo $(call typed,PORT)
 
@@ -70,11 +70,14 @@ portal: ## the Merchant Portal in a browser, signed in as the demo merchant's ow
 logs: ## the functions' logs: FUNCTION= FOLLOW=
 	@$(LOCAL) logs $(call typed,FUNCTION FOLLOW)
 
-merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= POOL= PRODUCT= TITLE= STACK=
-	@$(LOCAL) merchant $(call typed,NAME EMAIL POOL PRODUCT TITLE STACK)
+merchant: ## set up a merchant, here or on AWS: NAME= EMAIL= OWNER= POOL= PRODUCT= TITLE= STACK=
+	@$(LOCAL) merchant $(call typed,NAME EMAIL OWNER POOL PRODUCT TITLE STACK)
 
 token: ## make an API token for a merchant: NAME= SCOPES=settings,orders:read or PERSON=, FOR= DAYS= RATE= STACK=
 	@$(LOCAL) token $(call typed,NAME SCOPES PERSON FOR DAYS RATE STACK)
+
+sign-in: ## open a merchant's portal for an hour to help there, here or on AWS; its owners are told: MERCHANT= WHY= STACK=
+	@$(LOCAL) sign-in $(call typed,MERCHANT WHY STACK)
 
 ##@ Work on it
 

@@ -136,7 +136,7 @@ func TestOperator_setsAMerchantUp(t *testing.T) {
 
 func TestDocument(t *testing.T) {
 	t.Parallel()
-	document.IsComplete(t, 5)
+	document.IsComplete(t, 7)
 	document.ExamplesCanBeSent(t)
 	document.ReferencesResolve(t)
 	w := open(t)

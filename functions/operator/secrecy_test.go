@@ -49,6 +49,12 @@ func TestSecrecy(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.RefuseEachCall("DELETE /v1/merchants/nova/tokens", func() []byte { return call("DELETE", "/v1/merchants/nova/tokens/"+sampleToken.ID, "") })
+	s.RefuseEachCall("POST /v1/merchants/nova/owners", func() []byte {
+		return call("POST", "/v1/merchants/nova/owners", `{"name":"`+s.Canaries.New("setting")+`","email":"`+s.Canaries.Address(canary.Merchant)+`"}`)
+	}, canary.Merchant, "setting")
+	s.RefuseEachCall("POST /v1/merchants/nova/help", func() []byte {
+		return call("POST", "/v1/merchants/nova/help", `{"reason":"`+s.Canaries.New("setting")+`"}`)
+	})
 	s.RefuseEachCall("GET /v1/merchants/nova", func() []byte { return call("GET", "/v1/merchants/nova", "") }, canary.Merchant)
 
 	key := s.Canaries.New(canary.Key)

@@ -1,5 +1,5 @@
 // Local runs Keypool on one machine. Its commands are those of the Makefile: up, down,
-// reset, demo, order, event, trace, inbox, portal, logs, merchant, token, bridge, and sign for sam-invoke.
+// reset, demo, order, event, trace, inbox, portal, logs, merchant, token, sign-in, bridge, and sign for sam-invoke.
 package main
 
 import (
@@ -36,8 +36,9 @@ var commands = []command{
 	{"trace", []string{"ORDER", "MERCHANT", "STACK"}, trace},
 	{"sign", []string{"FILE"}, sign},
 	{"bridge", nil, bridge},
-	{"merchant", []string{"NAME", "EMAIL", "POOL", "PRODUCT", "TITLE", "STACK"}, merchant},
+	{"merchant", []string{"NAME", "EMAIL", "OWNER", "POOL", "PRODUCT", "TITLE", "STACK"}, merchant},
 	{"token", []string{"NAME", "SCOPES", "PERSON", "FOR", "DAYS", "RATE", "STACK"}, token},
+	{"sign-in", []string{"MERCHANT", "WHY", "STACK"}, signIn},
 }
 
 // call is a command with its settings.

@@ -23,7 +23,7 @@ import (
 // uses the deployment that the shell's AWS settings lead to, or the one-machine run if
 // the shell has no AWS settings.
 func merchant(ctx context.Context, c *call) error {
-	const usage = "make merchant NAME=acme EMAIL=stock@acme.example POOL=elden PRODUCT=4711"
+	const usage = "make merchant NAME=acme EMAIL=owner@acme.example POOL=elden PRODUCT=4711"
 	what := shop.Setup{
 		Merchant: c.setting("NAME", ""), Notices: c.setting("EMAIL", ""), Pool: c.setting("POOL", ""), Product: c.setting("PRODUCT", ""),
 	}
@@ -37,7 +37,7 @@ func merchant(ctx context.Context, c *call) error {
 		}
 	}
 	if !mailaddress.Valid(what.Notices) {
-		return &machine.Fault{Says: "EMAIL is not a mail address: it is where notices about stock go.", Try: usage}
+		return &machine.Fault{Says: "EMAIL is not a mail address: notices about stock go there, and the merchant's first owner signs in by it.", Try: usage}
 	}
 	if what.Product == "" {
 		return &machine.Fault{Says: "PRODUCT is missing: the id that the shop knows the product by.", Try: usage}
@@ -48,6 +48,10 @@ func merchant(ctx context.Context, c *call) error {
 	}
 	made, err := s.SetUp(ctx, what)
 	if err != nil {
+		return err
+	}
+	owner := shop.Owner{Name: c.setting("OWNER", "Owner"), Email: what.Notices}
+	if err := s.MakeOwner(ctx, what.Merchant, owner); err != nil {
 		return err
 	}
 
@@ -69,11 +73,45 @@ Upload a file of keys, one a line:
 
 For the rest of the API:  make token NAME=%s SCOPES=settings,orders:read
 
+Merchant Portal, where %s signs in by mails to %s, who was sent an invitation:
+  %s/portal
+
 Next: upload a file; its report comes by mail to %s within a minute. Then have the platform call.
 `, what.Merchant, what.Product, what.Pool, where,
 		s.Public, made.Account.Path(), made.Account.Secret,
 		made.Token.ExpiresAt.Format(time.DateOnly), made.Token.Text,
-		shop.UploadCurl(curl, s.Public, made.Token.Text, what.Pool), what.Merchant, what.Notices)
+		shop.UploadCurl(curl, s.Public, made.Token.Text, what.Pool), what.Merchant, owner.Name, owner.Email, s.Public, what.Notices)
+	return nil
+}
+
+// signIn opens a merchant's portal for the operator, who helps there for an hour: see
+// access.NewHelp.
+func signIn(ctx context.Context, c *call) error {
+	const usage = "make sign-in MERCHANT=acme WHY='You asked us to load keys.'"
+	merchant := c.setting("MERCHANT", "")
+	if pool.CheckName(merchant) != nil {
+		return &machine.Fault{Says: "MERCHANT is the name of the merchant whose portal is opened.", Try: usage}
+	}
+	s, where, err := anyShop(ctx, c)
+	if err != nil {
+		return err
+	}
+	opened, err := s.OpenPortal(ctx, merchant, c.setting("WHY", ""))
+	var refusal *shop.Refusal
+	switch {
+	case shop.IsMissing(err):
+		return &machine.Fault{Says: fmt.Sprintf("There is no merchant %q %s.", merchant, where), Try: "make merchant NAME=" + merchant}
+	case errors.As(err, &refusal):
+		return &machine.Fault{Says: refusal.Detail, Try: usage}
+	case err != nil:
+		return err
+	}
+	fmt.Printf(`The portal of %s, %s, opens for you by this address, once, until %s:
+  %s
+
+You are in until %s. Its notice address and its owners were told by mail, and all that you do stands in
+their audit trail as done by the operator. Give the address to nobody.
+`, merchant, where, opened.GoodUntil.Local().Format("15:04"), opened.Address, opened.EndsAt.Local().Format("15:04"))
 	return nil
 }
 

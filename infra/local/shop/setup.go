@@ -88,6 +88,32 @@ func (s *Shop) AddToken(ctx context.Context, merchant string, want NewToken) (To
 	return made, err
 }
 
+// Owner is somebody who may do everything at a merchant.
+type Owner struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+// MakeOwner makes somebody an owner of a merchant, as the operator. A new person is invited by
+// mail.
+func (s *Shop) MakeOwner(ctx context.Context, merchant string, owner Owner) error {
+	return s.Operate(ctx, http.MethodPost, "/v1/merchants/"+merchant+"/owners", owner, nil)
+}
+
+// OpenedPortal is a merchant's portal that is open for the operator.
+type OpenedPortal struct {
+	Address   string    `json:"address"`
+	GoodUntil time.Time `json:"good_until"`
+	EndsAt    time.Time `json:"ends_at"`
+}
+
+// OpenPortal opens a merchant's portal for the operator.
+func (s *Shop) OpenPortal(ctx context.Context, merchant, why string) (OpenedPortal, error) {
+	var opened OpenedPortal
+	err := s.Operate(ctx, http.MethodPost, "/v1/merchants/"+merchant+"/help", map[string]string{"reason": why}, &opened)
+	return opened, err
+}
+
 // AddPool creates a pool unless it exists.
 func (s *Shop) AddPool(ctx context.Context, token, name string, lowStock *int) error {
 	settings := map[string]any{"title": name}
