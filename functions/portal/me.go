@@ -28,7 +28,7 @@ type meData struct {
 	Means    string
 	Sessions []sessionRow
 	Others   bool // there are other sessions than this one
-	Shops    []shop
+	Shops    []otherShop
 }
 
 type sessionRow struct {
@@ -37,8 +37,8 @@ type sessionRow struct {
 	This bool
 }
 
-// shop is another merchant where the same address works.
-type shop struct{ Name, Title string }
+// otherShop is another merchant where the same address works.
+type otherShop struct{ Name, Title string }
 
 var meDone = map[string]band{
 	"ended":  {Says: "Ended: that browser is signed out."},
@@ -46,7 +46,7 @@ var meDone = map[string]band{
 }
 
 func (p *portal) me(v *visit) (answer, error) {
-	data := meData{Visitor: v.Visitor, Means: v.Role.Meaning(), Shops: make([]shop, len(v.Session.Also))}
+	data := meData{Visitor: v.Visitor, Means: v.Role.Meaning(), Shops: make([]otherShop, len(v.Session.Also))}
 	reading, ctx := errgroup.WithContext(v.Context())
 	reading.Go(func() error {
 		sessions, err := p.sessionsOf(v)
@@ -60,7 +60,7 @@ func (p *portal) me(v *visit) (answer, error) {
 	for i, also := range v.Session.Also {
 		reading.Go(func() error {
 			m, _, err := p.merchants.Merchant(ctx, also.Merchant)
-			data.Shops[i] = shop{also.Merchant, cmp.Or(m.Title, also.Merchant)}
+			data.Shops[i] = otherShop{also.Merchant, cmp.Or(m.Title, also.Merchant)}
 			return err
 		})
 	}
