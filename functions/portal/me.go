@@ -50,7 +50,7 @@ func (p *portal) me(v *visit) (answer, error) {
 	reading, ctx := errgroup.WithContext(v.Context())
 	reading.Go(func() error {
 		sessions, err := p.sessionsOf(v)
-		for _, s := range sessions {
+		for _, s := range sessions[:min(len(sessions), shownSessions)] {
 			this := s.Hash == v.Session.Hash
 			data.Others = data.Others || !this
 			data.Sessions = append(data.Sessions, sessionRow{s, s.Hash[:access.IDLength], this})
@@ -66,6 +66,9 @@ func (p *portal) me(v *visit) (answer, error) {
 	}
 	return answer{page: "me", title: "You", data: data, band: done(v, meDone)}, reading.Wait()
 }
+
+// shownSessions is how many sessions the page lists: the last used ones.
+const shownSessions = 50
 
 // sessionsOf returns the visitor's sessions that are not over, the last used first.
 func (p *portal) sessionsOf(v *visit) ([]access.Session, error) {
