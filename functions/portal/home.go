@@ -216,12 +216,13 @@ func sum(page search.Page) *today {
 	for _, line := range page.Lines {
 		t.Keys += line.Allocated
 		switch line.Mail.State {
-		case outbox.Delivered:
+		case outbox.Delivered, outbox.Complained:
 			t.Delivered++
 		case outbox.Bounced, outbox.Failed:
 			t.Bounced++
 		case outbox.Due, outbox.Sending, outbox.Sent:
 			t.OnTheWay++
+		case outbox.None: // nothing was written to the customer
 		}
 		if line.State() == order.Waiting || line.State() == order.Unconnected {
 			t.Waiting++
@@ -301,6 +302,7 @@ func orderNeeds(v *visit, page search.Page, short map[string]bool) (list []need)
 			}
 		case order.MendDispute, order.MendErased, order.MendAddress:
 			g.kind = order.MendHold
+		case order.MendHold, order.MendMail:
 		}
 		if counts[g]++; counts[g] == 1 {
 			groups = append(groups, g)
@@ -319,9 +321,10 @@ func orderNeeds(v *visit, page search.Page, short map[string]bool) (list []need)
 		case order.MendMail:
 			list = append(list, need{"stop", "Bounced", phrase.Capital(phrase.Count(n, "mail")) + or + " reached nobody.", attentionPath, "Correct " + phrase.Plural(n, "it", "them")})
 		case order.MendConnect:
-			list = append(list, need{"stop", "Not connected", "No pool feeds the product " + g.about + ": " + phrase.Count(n, "order") + or + phrase.Plural(n, " waits.", " wait."), productPath(g.about), "Connect it"})
+			list = append(list, need{"stop", "Not connected", "No pool feeds the product " + g.about + ": " + phrase.Count(n, "order") + or + phrase.Plural(n, " waits.", " wait."), newProductPath(g.about), "Connect it"})
 		case order.MendHold:
 			list = append(list, need{"warn", "On hold", phrase.Capital(phrase.Count(n, "order")) + or + phrase.Plural(n, " is", " are") + " held until somebody decides.", attentionPath, "Release or reject"})
+		default: // none is left, as groups are made
 		}
 	}
 	return list

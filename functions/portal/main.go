@@ -34,6 +34,8 @@ import (
 	"keypool/shared/platform/standard"
 	"keypool/shared/s3"
 	"keypool/shared/search"
+	"keypool/shared/sender"
+	"keypool/shared/ses"
 	"keypool/shared/settings"
 	"keypool/shared/sqs"
 	"keypool/shared/web"
@@ -55,6 +57,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 	files, reports := s3.OpenUploads(buckets, env.Required("KEYPOOL_UPLOADS_BUCKET")), s3.OpenReports(buckets, env.Required("KEYPOOL_REPORTS_BUCKET"))
 	sealer := kms.Open(awskms.NewFromConfig(cfg), env.Required("KEYPOOL_KMS_KEY"))
 	merchants := catalog.NewCached(store, time.Now)
+	identities := ses.OpenIdentities(cfg, env.Required("KEYPOOL_CONFIGURATION_SET"))
 	publicURL := env.URL("KEYPOOL_PUBLIC_URL")
 	accounts := &settings.Accounts{
 		Store: store, Sealer: sealer, Heard: store, Catchup: sqs.Open(queues, env.Required("KEYPOOL_CATCHUP_QUEUE_URL")), Adapters: all.Adapters, Now: time.Now,
@@ -88,8 +91,12 @@ func wire(env *config.Env, cfg aws.Config) any {
 			reviews:    &settings.Reviews{Store: store, Now: time.Now},
 			retention:  &settings.Retentions{Store: store, Now: time.Now},
 			orderPages: &settings.OrderPages{Store: store, Now: time.Now},
-			previews:   &settings.Previews{Store: store, Notices: store, Now: time.Now},
-			accounts:   accounts,
+			senders: &settings.Senders{
+				Store: store, Identities: identities, Looks: &sender.Looks{Store: store, Identities: identities, Now: time.Now},
+				Operator: env.Address("KEYPOOL_SENDER").Address, Region: cfg.Region, Now: time.Now,
+			},
+			previews: &settings.Previews{Store: store, Notices: store, Now: time.Now},
+			accounts: accounts,
 			testOrders: &settings.TestOrders{
 				Accounts: accounts, Opener: sealer, Catalog: store, Webhook: standard.TestOrder, Front: frontdoor.New(publicURL), Now: time.Now,
 			},

@@ -9,33 +9,8 @@ import (
 	"time"
 
 	"keypool/shared/access"
-	"keypool/shared/catalog"
-	"keypool/shared/order"
-	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
-
-// busy is a shop in the middle of its day: a pool that runs low, orders that wait, a file that
-// was read and one that is held, a product without a pool, and people.
-func busy(t *testing.T) (w *world, read, held string) {
-	w = open(t)
-	w.newPool("acme", "elden")
-	w.newPool("acme", "nova")
-	w.keysIn(pool.ID{Merchant: "acme", Pool: "nova", Side: pool.Live}, "N-1", "N-2")
-	for _, number := range []string{"1", "2", "3"} {
-		w.line(number, func(f *order.Fulfillment) { f.Pool = "elden" })
-	}
-	w.line("4", func(f *order.Fulfillment) { f.Product, f.Wanted = "4712", 0 })
-	w.product(catalog.Product{Merchant: "acme", ID: "4711", Title: "Elden: The Long Night", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}})
-	w.person("acme", "grace", "Grace Hopper", "grace@acme.example", access.Support)
-	read = w.read("acme", "elden", nil)
-	held = w.read("acme", "elden", func(u *upload.Upload) {
-		u.ID = strings.Replace(u.ID, "T11", "T10", 1)
-		u.State, u.Cause, u.Kept, u.Counts, u.Lines, u.FinishedAt = upload.NeedsConfirmation, upload.Unclear, nil, nil, 0, time.Time{}
-		u.Seen = upload.Seen{Asked: []upload.Finding{{Trait: upload.Heading, Lines: 1, First: 1}}}
-	})
-	return w, read, held
-}
 
 // Each page, empty and filled, can be read and used by everybody.
 func TestBrowser_pages(t *testing.T) {
@@ -53,12 +28,25 @@ func TestBrowser_pages(t *testing.T) {
 		b := w.tab().signIn("ada@acme.example")
 		b.Look("home")
 		for _, p := range []struct{ name, path string }{
-			{"pools", "/portal/pools"}, {"pool", "/portal/pools/elden"}, {"pool-settings", "/portal/pools/elden/settings"}, {"pool-delete", "/portal/pools/elden/delete"},
-			{"pool-new", "/portal/pools/-/new"}, {"add", "/portal/pools/elden/add"},
-			{"uploads", "/portal/uploads"}, {"upload", "/portal/uploads/" + read}, {"upload-held", "/portal/uploads/" + held}, {"upload-withdraw", "/portal/uploads/" + read + "/withdraw"},
-			{"products", "/portal/products"}, {"product", "/portal/products/4711"}, {"product-new", "/portal/products/new"},
-			{"people", peoplePath}, {"person", peoplePath + "/grace"}, {"person-remove", peoplePath + "/grace/remove"}, {"invite", invitePath},
-			{"tokens", tokensPath}, {"audit", auditPath},
+			{"pools", "/portal/pools"},
+			{"pool", "/portal/pools/elden"},
+			{"pool-settings", "/portal/pools/elden/settings"},
+			{"pool-delete", "/portal/pools/elden/delete"},
+			{"pool-new", "/portal/pools/-/new"},
+			{"add", "/portal/pools/elden/add"},
+			{"uploads", "/portal/uploads"},
+			{"upload", "/portal/uploads/" + read},
+			{"upload-held", "/portal/uploads/" + held},
+			{"upload-withdraw", "/portal/uploads/" + read + "/withdraw"},
+			{"products", "/portal/products"},
+			{"product", "/portal/products/4711"},
+			{"product-new", "/portal/products/new"},
+			{"people", peoplePath},
+			{"person", peoplePath + "/grace"},
+			{"person-remove", peoplePath + "/grace/remove"},
+			{"invite", invitePath},
+			{"tokens", tokensPath},
+			{"audit", auditPath},
 		} {
 			b.Go(p.path)
 			if at := b.Address(); at != p.path {

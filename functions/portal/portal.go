@@ -73,6 +73,7 @@ func (p *portal) screens() []screen {
 		p.platformScreens(),
 		p.testPurchaseScreens(),
 		p.ruleScreens(),
+		p.mailScreens(),
 	)
 }
 

@@ -50,7 +50,15 @@ func (s *sandbox) shopCalls() []screenCall {
 		o, _ := s.Store.OrderPages(s.Context(), lambdatest.Merchant)
 		return strconv.Itoa(o.Version + 1)
 	}
+	senders := func() string {
+		n, _ := s.Store.Sender(s.Context(), lambdatest.Merchant)
+		return strconv.Itoa(n.Version)
+	}
 	return []screenCall{
+		{mailSettingsPath, func() url.Values {
+			return url.Values{"address": {"keys@" + strings.ToLower(rand.Text()) + ".example"}, "version": {senders()}}
+		}, nil},
+		{mailSettingsPath + "/remove", func() url.Values { s.PlantSender(catalog.SenderVerified); return url.Values{"version": {senders()}} }, nil},
 		{rulesPath, nil, nil},
 		{rulesPath + "/review", func() url.Values { return url.Values{"rules.max_keys": {"7"}, "version": {review()}} }, nil},
 		{rulesPath + "/retention", func() url.Values { return url.Values{"retention": {"30"}, "version": {retention()}} }, nil},

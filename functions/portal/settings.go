@@ -8,6 +8,7 @@ var settingsPlaces = []struct{ name, path, does string }{
 	{"People", peoplePath, "list-people"},
 	{"API tokens", tokensPath, "list-tokens"},
 	{"Audit trail", auditPath, "list-audit"},
+	{"Mail", mailSettingsPath, "get-sender"},
 	{"Rules", rulesPath, "get-review"},
 }
 

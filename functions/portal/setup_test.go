@@ -12,6 +12,7 @@ import (
 	"keypool/shared/platform"
 	"keypool/shared/platform/all"
 	"keypool/shared/platform/standard"
+	"keypool/shared/sender"
 	"keypool/shared/settings"
 )
 
@@ -24,6 +25,9 @@ func (w *world) setUp() {
 	w.portal.reviews = &settings.Reviews{Store: w.store, Now: w.now}
 	w.portal.retention = &settings.Retentions{Store: w.store, Now: w.now}
 	w.portal.orderPages = &settings.OrderPages{Store: w.store, Now: w.now}
+	w.portal.senders = &settings.Senders{
+		Store: w.store, Identities: &w.domains, Looks: &sender.Looks{Store: w.store, Identities: &w.domains, Now: w.now}, Operator: "keys@keypool.example", Region: "eu-central-1", Now: w.now,
+	}
 	w.portal.previews = &settings.Previews{Store: w.store, Notices: w.store, Now: w.now}
 	w.portal.testOrders = &settings.TestOrders{Accounts: w.portal.accounts, Opener: &w.seals, Catalog: w.store, Webhook: standard.TestOrder, Front: &w.front, Now: w.now}
 	w.portal.refused, w.portal.publicURL = w.store, publicURL

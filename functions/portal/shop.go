@@ -11,6 +11,7 @@ type shop struct {
 	reviews    *settings.Reviews
 	retention  *settings.Retentions
 	orderPages *settings.OrderPages
+	senders    *settings.Senders
 	accounts   *settings.Accounts
 	testOrders *settings.TestOrders
 	refused    refusals

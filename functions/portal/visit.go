@@ -28,9 +28,6 @@ type visit struct {
 // offered. Whether it may be done is asked again when it is.
 func (v *visit) may(operation string) bool { return v.Role.May(operation) }
 
-// here is the address of the page, with its query.
-func (v *visit) here() string { return v.URL.RequestURI() }
-
 // answer is what a screen answers: a page, or another address that shows it.
 type answer struct {
 	page   string // the file in pages, without .html

@@ -43,12 +43,13 @@ type world struct {
 	clock time.Time
 	sent  []mail.Message
 
-	fills queue
-	files *fakeFiles
-	queue *fakeQueue
-	seals seals
-	jobs  queue
-	front front
+	fills   queue
+	files   *fakeFiles
+	queue   *fakeQueue
+	seals   seals
+	jobs    queue
+	front   front
+	domains domains
 }
 
 func open(t *testing.T, options ...dynamotest.Option) *world {

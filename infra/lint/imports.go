@@ -9,17 +9,20 @@ import (
 )
 
 // The packages of shared/ that know a technology. All others are the domain.
-var adapters = []string{"boot", "config", "dynamo", "kms", "s3", "ses", "sqs", "web"}
+var adapters = []string{"boot", "config", "dynamo", "frontdoor", "kms", "s3", "ses", "sqs", "web"}
 
 // The packages of the domain that each do one job for the functions. They import
 // nouns (pool, order, catalog, …), and not each other.
 var useCases = []string{"catchup", "claim", "delivery", "ingest", "intake", "inventory", "orderpage", "review", "search", "settings", "stock", "sweep"}
 
 // The use cases that another use case, or an adapter, may import: intake turns a
-// webhook into claims, web answers the problems that settings finds.
+// webhook into claims, web answers the problems that settings finds, frontdoor says that a test
+// order of settings was not answered.
 var mayImport = map[string][]string{
 	"intake": {"claim"},
 	"web":    {"settings"},
+
+	"frontdoor": {"settings"},
 }
 
 // The technologies that one package each speaks, by the path of their library. A

@@ -92,7 +92,7 @@ func resources() *yaml.Node {
 	add(all, "Reports", block("Type", "AWS::S3::Bucket", "Properties", block("VersioningConfiguration", flow("Status", "Enabled"))))
 	add(all, "Uploads", block("Type", "AWS::S3::Bucket", "Properties", block(
 		"BucketName", "${UploadsName}", "VersioningConfiguration", flow("Status", "Enabled"),
-		"CorsConfiguration", block("CorsRules", []any{flow("AllowedMethods", []any{"POST"}, "AllowedOrigins", []any{"${PublicUrl}"})}))))
+		"CorsConfiguration", block("CorsRules", []any{flow("AllowedMethods", []any{"POST"}, "AllowedOrigins", line("${PublicUrl}"))}))))
 	for _, q := range deployment.Queues {
 		add(all, q.ID, block("Type", "AWS::SQS::Queue", "Properties", block(
 			"VisibilityTimeout", int(q.VisibilityTimeout.Seconds()),
