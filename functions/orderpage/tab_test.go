@@ -55,7 +55,7 @@ func TestBrowser_states(t *testing.T) {
 		b.Look(name)
 	}
 	see("waiting", w.sold("A-1", "elden", 1, 0), "Your order is safe.")
-	see("partly", w.sold("A-2", "elden", 2, 1), "1 of 2 keys are there.")
+	see("partly", w.sold("A-2", "elden", 2, 1), "Ready so far: 1 of 2 keys.")
 	held := w.sold("A-3", "elden", 1, 1)
 	if _, err := w.acts.Hold(t.Context(), held.ID, lifecycle.Act{By: "ada"}); err != nil {
 		t.Fatal(err)

@@ -453,7 +453,8 @@ func (d *deployment) buckets(t *testing.T) (all []attempt) {
 		version := "versionId=" + url.QueryEscape(aws.ToString(head.VersionId))
 		tags := `<Tagging><TagSet><Tag><Key>keypool</Key><Value>done</Value></Tag></TagSet></Tagging>`
 		call := func(action, on, method, path, body string) {
-			all = append(all, restCall("s3:"+action, on, method, path, body))
+			// A role that may delete it may have done so before.
+			all = append(all, restCall("s3:"+action, on, method, path, body).orSaid("NoSuchKey"))
 		}
 		call("GetObject", on, "GET", path, "")
 		call("PutObject", on+"."+m.Merchant+".txt", "PUT", path+"."+m.Merchant+".txt", "rights")

@@ -68,8 +68,8 @@ func (s *searched) fault(format string, args ...any) {
 var told searched
 
 // witness looks at every answer of the API as it comes. Nothing that it answers
-// holds a key, ever; a customer stands where an order is read, a merchant's
-// address where the operator reads it. A token or a secret is a canary from the
+// holds a key, but the page of an order by its button; a customer stands where an order is
+// read, a merchant's address where the operator and its people read it. A token or a secret is a canary from the
 // moment when it was told, that is, after the one answer that may tell it.
 type witness struct{ next http.RoundTripper }
 
@@ -90,6 +90,13 @@ func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
 		may = append(may, canary.Customer)
 	case strings.HasPrefix(r.URL.Path, "/v1/merchants"):
 		may = append(may, canary.Merchant)
+	case strings.HasPrefix(r.URL.Path, "/portal"): // the link of a mail stands in the form behind it
+		may = append(may, canary.Customer, canary.Merchant, canary.Link)
+	case strings.HasPrefix(r.URL.Path, "/o/"):
+		may = append(may, canary.Customer, canary.Link)
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/keys") {
+			may = append(may, canary.Key)
+		}
 	}
 	told.look("answers of the API", r.Method+" "+answer.Status, fmt.Sprint(answer.Header)+string(body), may...)
 	return answer, nil
@@ -134,7 +141,7 @@ func searchTables(ctx context.Context, s *searched) error {
 	for table, may := range map[string][]string{
 		"CatalogTable": {canary.Merchant, canary.Salt},
 		"KeysTable":    {canary.Key},
-		"OrdersTable":  {canary.Key, canary.Customer},
+		"OrdersTable":  {canary.Key, canary.Customer, canary.Merchant}, // the last: whom a notice goes to
 	} {
 		pages := dynamodb.NewScanPaginator(client, &dynamodb.ScanInput{TableName: aws.String(world.outputs[table])})
 		for pages.HasMorePages() {
@@ -223,7 +230,7 @@ func searchMails(ctx context.Context, s *searched) error {
 			return strings.HasSuffix(to, "@"+world.domain) || strings.HasSuffix(to, "@simulator.amazonses.com")
 		})
 		if ours {
-			s.look("mails to customers", m.Subject, content, canary.Key, canary.Customer)
+			s.look("mails to customers", m.Subject, content, canary.Key, canary.Customer, canary.Link)
 		} else {
 			s.look("mails to merchants and the operator", m.Subject, content, canary.Link)
 		}

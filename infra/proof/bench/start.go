@@ -36,6 +36,7 @@ var functions = []struct {
 	{"job", 2.5},
 	{"api", 2.5},
 	{"operator", 2.5},
+	{"portal", 2.5},
 	{"orderpage", 2.2}, // strangers start it
 }
 
