@@ -80,7 +80,7 @@ Next: upload a file; its report comes by mail to %s within a minute. Then have t
 `, what.Merchant, what.Product, what.Pool, where,
 		s.Public, made.Account.Path(), made.Account.Secret,
 		made.Token.ExpiresAt.Format(time.DateOnly), made.Token.Text,
-		shop.UploadCurl(curl, s.Public, made.Token.Text, what.Pool), what.Merchant, owner.Name, owner.Email, s.Public, what.Notices)
+		shop.UploadCurl(curl, s.Public, made.Token.Text, what.Pool), what.Merchant, owner.Name, owner.Email, s.URL, what.Notices)
 	return nil
 }
 
