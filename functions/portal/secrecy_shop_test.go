@@ -55,6 +55,7 @@ func (s *sandbox) shopCalls() []screenCall {
 		return strconv.Itoa(n.Version)
 	}
 	return []screenCall{
+		{mailSettingsPath, func() url.Values { s.PlantSender(catalog.SenderPending); return nil }, nil},
 		{mailSettingsPath, func() url.Values {
 			return url.Values{"address": {"keys@" + strings.ToLower(rand.Text()) + ".example"}, "version": {senders()}}
 		}, nil},

@@ -110,8 +110,8 @@ func (s *sandbox) raw(e events.APIGatewayV2HTTPRequest) []byte {
 	return raw
 }
 
-// screenCall is a call of a screen: its form, made anew for each run, and the kinds that its
-// answer may hold.
+// screenCall is a call of a screen: its form, made anew for each run, nil if it is a GET, and the
+// kinds that its answer may hold.
 type screenCall struct {
 	path string
 	form func() url.Values
@@ -159,8 +159,9 @@ func TestSecrecy(t *testing.T) {
 		s.RefuseEachCall(c.path, func() []byte {
 			var form url.Values
 			if c.form != nil {
-				form = c.form()
-				form.Set("once", rand.Text())
+				if form = c.form(); form != nil {
+					form.Set("once", rand.Text())
+				}
 			}
 			return s.call(c.path, form, map[string]string{sessionCookie: s.session(0)})
 		}, c.may...)
