@@ -12,7 +12,6 @@ import (
 
 	"keypool/shared/link"
 	"keypool/shared/orderpage"
-	"keypool/shared/problem"
 	"keypool/shared/retry"
 	"keypool/shared/web"
 )
@@ -30,28 +29,8 @@ func (s *site) serve() http.Handler {
 	t.HandleFunc("POST "+link.PagePath+"{token}/send", s.send)
 	t.HandleFunc("GET "+lostPath+"{merchant}", s.lostForm)
 	t.HandleFunc("POST "+lostPath+"{merchant}", s.lost)
-	guard := http.NewCrossOriginProtection()
-	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		problem.New(http.StatusForbidden, "This came from another site, and nothing was done. Open the page itself, and press the button there.").Write(w, r)
-	}))
-	protected := guard.Handler(t)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		secure(w.Header())
-		protected.ServeHTTP(w, r)
-	})
-}
-
-// secure sets the headers of every answer. What a page may load stands in its policy.
-func secure(h http.Header) {
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	h.Set("Strict-Transport-Security", "max-age=31536000")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Permissions-Policy", "clipboard-write=(self), camera=(), geolocation=(), microphone=(), payment=(), usb=()")
-	h.Set("X-Robots-Tag", "noindex")
-	h.Set("Cache-Control", "no-store")
+	// What a page may load stands in a policy of its own.
+	return web.Guard(t, "default-src 'none'; frame-ancestors 'none'", "no-referrer")
 }
 
 // open shows the page without its keys.

@@ -10,7 +10,6 @@ import (
 	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/idempotency"
-	"keypool/shared/problem"
 	"keypool/shared/settings"
 	"keypool/shared/web"
 )
@@ -90,15 +89,7 @@ func (p *portal) serve() http.Handler {
 	for _, s := range p.screens() {
 		t.HandleFunc(s.pattern, p.signedIn(s))
 	}
-	guard := http.NewCrossOriginProtection()
-	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		problem.New(http.StatusForbidden, "This came from another site, and nothing was done. Open the page itself, and press the button there.").Write(w, r)
-	}))
-	protected := guard.Handler(t)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		secure(w.Header())
-		protected.ServeHTTP(w, r)
-	})
+	return web.Guard(t, policy, "same-origin")
 }
 
 // policy is what the portal's pages may load and do: see Content-Security-Policy.
@@ -109,17 +100,4 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // them in a worker before.
 func policyFor(origin string) string {
 	return strings.NewReplacer("connect-src 'self'", "connect-src 'self' "+origin, "form-action 'self'", "form-action 'self' "+origin, "trusted-types keypool", "trusted-types keypool judge").Replace(policy)
-}
-
-// secure sets the headers of every answer.
-func secure(h http.Header) {
-	h.Set("Content-Security-Policy", policy)
-	h.Set("Strict-Transport-Security", "max-age=31536000")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Permissions-Policy", "clipboard-write=(self), camera=(), geolocation=(), microphone=(), payment=(), usb=()")
-	h.Set("X-Robots-Tag", "noindex")
-	h.Set("Cache-Control", "no-store")
 }
