@@ -31,14 +31,13 @@ func newStage(t *testing.T, content string) *stage {
 	s := &stage{content: content, status: http.StatusOK}
 	w := open(t)
 	portal := w.portal.serve()
-	s.Tab = chromium.Open(t, chromium.Serve(t, web.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Tab = chromium.Open(t, chromium.Serve(t, web.Server{Handler: web.Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/portal/stage") {
 			portal.ServeHTTP(w, r)
 			return
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		secure(w.Header())
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		if r.Method == http.MethodPost {
 			r.ParseForm()
@@ -56,7 +55,7 @@ func newStage(t *testing.T, content string) *stage {
 		w.WriteHeader(s.status)
 		io.WriteString(w, `<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width"><title>Stage</title><link rel="icon" href="`+assetPath("icon.svg")+`"><link rel="stylesheet" href="`+assetPath("portal.css")+
 			`"><script type="module" src="`+assetPath("portal.js")+`"></script><main id="main" tabindex="-1"><h1>Stage</h1>`+s.content+`</main></html>`)
-	})}.Serve))
+	}), policy, "same-origin")}.Serve))
 	s.Go("/portal/stage")
 	return s
 }
