@@ -19,9 +19,9 @@ import (
 	"keypool/shared/pool"
 )
 
-// merchant sets up a merchant with a token, a pool, a product and a signing secret. It
-// uses the deployment that the shell's AWS settings lead to, or the one-machine run if
-// the shell has no AWS settings.
+// merchant makes a merchant, whose owner is invited and sets up the rest in the portal. With POOL
+// and PRODUCT it sets those up too, with a token and a signing secret. It uses the deployment that
+// the shell's AWS settings lead to, or the one-machine run if the shell has no AWS settings.
 func merchant(ctx context.Context, c *call) error {
 	const usage = "make merchant NAME=acme EMAIL=owner@acme.example POOL=elden PRODUCT=4711"
 	what := shop.Setup{
@@ -31,27 +31,33 @@ func merchant(ctx context.Context, c *call) error {
 	what.ProductTitle = what.Product
 	// It stands in a shell's history and in scripts: it can bring keys, and take nothing.
 	what.Token = shop.NewToken{Name: "upload line of make merchant", Scopes: []string{"upload"}}
-	for _, name := range []string{what.Merchant, what.Pool} {
-		if err := pool.CheckName(name); err != nil {
-			return &machine.Fault{Says: "NAME and POOL are 1 to 63 lower-case letters, digits and hyphens.", Try: usage}
-		}
+	if pool.CheckName(what.Merchant) != nil || what.Pool != "" && pool.CheckName(what.Pool) != nil {
+		return &machine.Fault{Says: "NAME and POOL are 1 to 63 lower-case letters, digits and hyphens.", Try: usage}
 	}
 	if !mailaddress.Valid(what.Notices) {
 		return &machine.Fault{Says: "EMAIL is not a mail address: notices about stock go there, and the merchant's first owner signs in by it.", Try: usage}
 	}
-	if what.Product == "" {
-		return &machine.Fault{Says: "PRODUCT is missing: the id that the shop knows the product by.", Try: usage}
+	if (what.Pool == "") != (what.Product == "") {
+		return &machine.Fault{Says: "POOL and PRODUCT, the id that the shop knows the product by, go together. Without them the merchant sets up both in the portal.", Try: usage}
 	}
 	s, where, err := anyShop(ctx, c)
 	if err != nil {
 		return err
 	}
-	made, err := s.SetUp(ctx, what)
-	if err != nil {
+	if err := s.AddMerchant(ctx, what); err != nil {
 		return err
 	}
 	owner := shop.Owner{Name: c.setting("OWNER", "Owner"), Email: what.Notices}
 	if err := s.MakeOwner(ctx, what.Merchant, owner); err != nil {
+		return err
+	}
+	door := fmt.Sprintf("Merchant Portal, where %s signs in by mails to %s, who was sent an invitation:\n  %s/portal\n", owner.Name, owner.Email, s.URL)
+	if what.Pool == "" {
+		fmt.Printf("Merchant %q, %s.\n\n%s\nNext: open it. Its first page leads through the rest, from the first pool to a test order.\n", what.Merchant, where, door)
+		return nil
+	}
+	made, err := s.SetUp(ctx, what)
+	if err != nil {
 		return err
 	}
 
@@ -73,14 +79,12 @@ Upload a file of keys, one a line:
 
 For the rest of the API:  make token NAME=%s SCOPES=settings,orders:read
 
-Merchant Portal, where %s signs in by mails to %s, who was sent an invitation:
-  %s/portal
-
+%s
 Next: upload a file; its report comes by mail to %s within a minute. Then have the platform call.
 `, what.Merchant, what.Product, what.Pool, where,
 		s.Public, made.Account.Path(), made.Account.Secret,
 		made.Token.ExpiresAt.Format(time.DateOnly), made.Token.Text,
-		shop.UploadCurl(curl, s.Public, made.Token.Text, what.Pool), what.Merchant, owner.Name, owner.Email, s.URL, what.Notices)
+		shop.UploadCurl(curl, s.Public, made.Token.Text, what.Pool), what.Merchant, door, what.Notices)
 	return nil
 }
 

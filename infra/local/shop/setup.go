@@ -43,19 +43,25 @@ type Made struct {
 	Token   Token
 }
 
-// SetUp creates the merchant, the pool and the product, each unless it exists, and makes
-// a new token and a new secret.
-func (s *Shop) SetUp(ctx context.Context, what Setup) (made Made, err error) {
+// AddMerchant creates the merchant unless it exists.
+func (s *Shop) AddMerchant(ctx context.Context, what Setup) error {
 	merchant := "/v1/merchants/" + what.Merchant
-	err = s.Operate(ctx, http.MethodGet, merchant, nil, nil)
+	err := s.Operate(ctx, http.MethodGet, merchant, nil, nil)
 	if IsMissing(err) {
 		err = s.Operate(ctx, http.MethodPut, merchant, map[string]any{
 			"title": what.Title, "notice_address": what.Notices,
 		}, nil)
 	}
-	if err != nil {
+	return err
+}
+
+// SetUp creates the merchant, the pool and the product, each unless it exists, and makes
+// a new token and a new secret.
+func (s *Shop) SetUp(ctx context.Context, what Setup) (made Made, err error) {
+	if err := s.AddMerchant(ctx, what); err != nil {
 		return Made{}, err
 	}
+	merchant := "/v1/merchants/" + what.Merchant
 	if made.Token, err = s.AddToken(ctx, what.Merchant, what.Token); err != nil {
 		return Made{}, err
 	}
