@@ -129,14 +129,12 @@ lint: infra/apiclient/client.gen.go ## gofumpt, go vet, staticcheck, and the che
 sam-lint: .local/sam/bin/sam
 	@$(SAM) validate --lint
 
-PICTURES = KEYPOOL_CHROMIUM="$$(infra/pictures/chromium.sh)" go run ./infra/pictures
-
-html-lint: need-html infra/pictures/node_modules/.package-lock.json ## mails and pages that everybody can read: axe-core, the Nu checker
-	@$(PICTURES) check
+html-lint: need-html ## mails and pages that everybody can read: axe-core, the Nu checker
+	@go run ./infra/pictures check
 
 # The build tag keeps the tests that open Chromium out of go test ./...
-browser: need-html infra/pictures/node_modules/.package-lock.json ## the portal in Chromium: journeys, axe-core, the Tab key, without script: ONLY=
-	@KEYPOOL_CHROMIUM="$$(infra/pictures/chromium.sh)" "$$(go tool -n gotestsum)" --format testname -- -tags browser -count=1 -timeout 10m $(if $(ONLY),-run '$(ONLY)',-run '^TestBrowser') $(addprefix ./,$(wildcard functions/orderpage functions/portal))
+browser: need-html ## the portal in Chromium: journeys, axe-core, the Tab key, without script: ONLY=
+	@"$$(go tool -n gotestsum)" --format testname -- -tags browser -count=1 -timeout 10m $(if $(ONLY),-run '$(ONLY)',-run '^TestBrowser') $(addprefix ./,$(wildcard functions/orderpage functions/portal))
 
 template: need-build ## write template.yaml anew, from the tables of infra/deployment
 	@go run ./infra/template
@@ -144,13 +142,8 @@ template: need-build ## write template.yaml anew, from the tables of infra/deplo
 documents: need-build ## write the OpenAPI documents and other pages anew, from what api and operator say
 	@go test ./functions/api ./functions/operator -run '^(TestDocument_isCurrent|TestRoles_tableIsCurrent|TestLinkPages_areCurrent)$$' -update
 
-pictures: need-cdk infra/pictures/node_modules/.package-lock.json ## draw mails and pages anew, as people see them: infra/pictures/README.md
-	@$(PICTURES)
-
-infra/pictures/node_modules/.package-lock.json: infra/pictures/package-lock.json
-	@echo "fetching fonts and checkers from npm, once"
-	@cd infra/pictures && npm ci --no-audit --no-fund --loglevel=error
-	@touch $@
+pictures: need-cdk ## draw mails and pages anew, as people see them: infra/pictures/README.md
+	@go run ./infra/pictures
 
 vuln: need-build ## known vulnerabilities in what the program calls
 	@infra/vuln.sh

@@ -6,8 +6,7 @@ toolchain go1.26.8
 
 // Packages of npm. The CDK's command line brings templates of Go programs that are none.
 ignore (
-	./infra/node_modules
-	./infra/pictures/node_modules
+	node_modules
 )
 
 require (

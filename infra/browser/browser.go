@@ -14,7 +14,8 @@
 //
 // Each tab has cookies of its own. Whatever the browser writes to its console fails the test:
 // what the page's policy forbids, an exception, a file that is not there. Pictures are kept in
-// .local/browser/<test>. Nothing is reached but this machine.
+// .local/browser/<test>. Nothing is reached but this machine. What is missing for it, fonts and
+// checkers from npm, Chromium too, is fetched by tools.sh, once.
 package browser
 
 import (
@@ -34,17 +35,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
-
-	"keypool/infra/proof/results"
 )
-
-var checkout = sync.OnceValue(func() string {
-	folder, err := results.Checkout()
-	if err != nil {
-		panic(err)
-	}
-	return folder
-})
 
 // Main runs a package's tests, ends Chromium, and has the Nu checker judge the HTML of the
 // pages that were looked at.
@@ -66,29 +57,12 @@ var looked struct {
 	files []string
 }
 
-// Options start Chromium, the one that KEYPOOL_CHROMIUM names, else the system's. It reaches
-// nothing but this machine.
-func Options(more ...chromedp.ExecAllocatorOption) []chromedp.ExecAllocatorOption {
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.localhost"),
-		chromedp.Flag("ignore-certificate-errors", true), chromedp.Flag("hide-scrollbars", true), chromedp.Flag("font-render-hinting", "none"))
-	if path := os.Getenv("KEYPOOL_CHROMIUM"); path != "" {
-		options = append(options, chromedp.ExecPath(path))
-	}
-	return append(options, more...)
-}
-
 var end func()
 
 // start starts Chromium, once for all tests of a package.
-var start = sync.OnceValues(func() (context.Context, error) {
-	ctx, stop := chromedp.NewExecAllocator(context.Background(), Options()...)
-	ctx, closeTab := chromedp.NewContext(ctx)
-	end = func() { closeTab(); stop() }
-	if err := chromedp.Do(ctx); err != nil {
-		return nil, fmt.Errorf("start Chromium: %w", err)
-	}
-	return ctx, nil
+var start = sync.OnceValues(func() (tab context.Context, err error) {
+	tab, end, err = Start(context.Background())
+	return tab, err
 })
 
 // patience is how long a tab waits for what is to come.

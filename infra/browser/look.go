@@ -2,77 +2,14 @@ package browser
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
-
-// A page must be read without scrolling aside in the narrowest window (WCAG 2.2, 1.4.10), which
-// is also what a window of 1280 pixels has at 400 percent.
-const narrowest, wide = 320, 1100
-
-// View is how somebody looks at a page.
-type View struct {
-	Width int
-	Dark  bool
-}
-
-func (v View) String() string {
-	return fmt.Sprintf("%d-%s", v.Width, map[bool]string{false: "light", true: "dark"}[v.Dark])
-}
-
-// Views are those in which each page is looked at.
-var Views = []View{{narrowest, false}, {narrowest, true}, {wide, true}, {wide, false}}
-
-// tools is the folder of what npm fetches: axe-core, the Nu checker.
-const tools = "infra/pictures/node_modules"
-
-var axe = sync.OnceValues(func() (string, error) {
-	script, err := os.ReadFile(filepath.Join(checkout(), tools, "axe-core/axe.min.js"))
-	if err != nil {
-		return "", fmt.Errorf("%w; run: make browser", err)
-	}
-	return string(script), nil
-})
-
-// Accessible returns what axe-core finds in the page of a tab of chromedp's.
-func Accessible(ctx context.Context) error {
-	script, err := axe()
-	if err != nil {
-		return err
-	}
-	if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](script)); err != nil {
-		return err
-	}
-	found, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](
-		`axe.run({resultTypes: ["violations"], rules: {"target-size": {enabled: true}}}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.failureSummary.replace(/\s+/g, " ") + " " + n.html)))`,
-		chromedp.EvalAwaitPromise))
-	if err == nil && len(found) > 0 {
-		err = errors.New(strings.Join(found, "\n\t"))
-	}
-	return err
-}
-
-// Nu has the Nu checker judge files of HTML.
-func Nu(ctx context.Context, files ...string) error {
-	if len(files) == 0 {
-		return nil
-	}
-	nu := exec.CommandContext(ctx, "java", append([]string{"-jar", filepath.Join(checkout(), tools, "vnu-jar/build/dist/vnu.jar")}, files...)...)
-	if says, err := nu.CombinedOutput(); err != nil || len(says) > 0 {
-		return fmt.Errorf("the Nu checker: %v\n%s", err, says)
-	}
-	return nil
-}
 
 // Look looks at the page, in light and in the dark, in a narrow window and a wide one: axe-core
 // finds nothing, nothing is wider than the window, the console is empty, and every element can
@@ -82,10 +19,10 @@ func (b *Tab) Look(name string) {
 	b.keepHTML(name)
 	for _, v := range Views {
 		b.As(v)
-		if width := Value[int](b, `document.fonts.ready.then(() => document.documentElement.scrollWidth)`); width > v.Width {
-			b.Errorf("%s, %s: it is %d pixels wide", name, v, width)
-		}
 		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		if err := v.Fits(ctx); err != nil {
+			b.Errorf("%s, %s: %v", name, v, err)
+		}
 		if err := Accessible(ctx); err != nil {
 			b.Errorf("%s, %s:\n\t%v", name, v, err)
 		}
@@ -101,19 +38,15 @@ func (b *Tab) Look(name string) {
 // As has the page seen in a view.
 func (b *Tab) As(v View) {
 	b.Helper()
-	scheme := &emulation.MediaFeature{Name: "prefers-color-scheme", Value: "light"}
-	if v.Dark {
-		scheme.Value = "dark"
+	height := int64(900)
+	if v.phone() {
+		height = 700
 	}
-	still := &emulation.MediaFeature{Name: "prefers-reduced-motion", Value: "reduce"}
-	size := chromedp.EmulateViewport(int64(v.Width), 900)
-	if v.Width == narrowest {
-		size = chromedp.EmulateViewport(int64(v.Width), 700, chromedp.EmulateMobile)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := v.See(ctx, height, &emulation.MediaFeature{Name: "prefers-reduced-motion", Value: "reduce"}); err != nil {
+		b.Fatal(err)
 	}
-	b.do(size, func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{scheme, still}})
-		return chromedp.Void{}, err
-	})
 }
 
 // Picture keeps a picture of the whole page.

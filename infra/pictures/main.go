@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute) // a browser may hang
 	defer cancel()
-	b, stop, err := open(ctx, checkout)
+	b, stop, err := open(ctx)
 	if err != nil {
 		return err
 	}

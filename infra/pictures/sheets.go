@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	chromium "keypool/infra/browser"
 	"keypool/shared/catalog"
 	"keypool/shared/mail"
 	"keypool/shared/mail/text"
@@ -26,7 +27,7 @@ type sheet struct {
 	name  string // of its file
 	says  string // what it shows
 	pages []string
-	views []view
+	views []chromium.View
 }
 
 // madeFrom is the sum of the pages that a sheet's file shows.
@@ -39,8 +40,8 @@ func (s sheet) madeFrom() string {
 const phone, desk = 375, 800
 
 var (
-	everyView = []view{{"phone", phone, false}, {"phone", phone, true}, {"desk", desk, false}, {"desk", desk, true}}
-	twoViews  = []view{{"phone", phone, false}, {"desk", desk, true}}
+	everyView = []chromium.View{{Width: phone}, {Width: phone, Dark: true}, {Width: desk}, {Width: desk, Dark: true}}
+	twoViews  = []chromium.View{{Width: phone}, {Width: desk, Dark: true}}
 )
 
 // sheets returns all sheets, of the mails and pages as they are now.
@@ -136,7 +137,7 @@ func says(language string, own catalog.Text) catalog.Product {
 
 var customers = []struct {
 	name, says string
-	views      []view
+	views      []chromium.View
 	line       order.Fulfillment
 	merchant   catalog.Merchant
 	product    catalog.Product

@@ -1,7 +1,22 @@
 #!/usr/bin/env bash
-# chromium.sh: prints the path of Chromium: the system's, else one that it fetches from npm
-# (x86-64), with the libraries that it needs.
+# tools.sh: fetches from npm what pages are drawn and checked with, once, and prints the path of
+# Chromium: the one that KEYPOOL_CHROMIUM names, the system's, else one from npm (x86-64), with
+# the libraries that it needs.
 set -eu
+cd "$(dirname "$0")"
+mkdir -p ../../.local/chromium
+exec 9>../../.local/chromium/lock
+flock 9 # tests of several packages start at once
+if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
+  echo "fetching fonts and checkers from npm, once" >&2
+  npm ci --no-audit --no-fund --loglevel=error >&2
+  touch node_modules/.package-lock.json
+fi
+
+if [ -n "${KEYPOOL_CHROMIUM:-}" ]; then
+  echo "$KEYPOOL_CHROMIUM"
+  exit
+fi
 for name in chromium chromium-browser google-chrome; do
   if command -v "$name"; then exit; fi
 done
@@ -9,8 +24,7 @@ if [ "$(uname -m)" != x86_64 ]; then
   echo "Chromium is missing: install it, apt install chromium" >&2
   exit 1
 fi
-mkdir -p .local/chromium
-cd .local/chromium
+cd ../../.local/chromium
 if [ ! -x chromium.sh ]; then
   echo "fetching Chromium from npm, once" >&2
   npm install --prefix . --no-save --no-audit --no-fund --loglevel=error @sparticuz/chromium@147.0.0 >&2
