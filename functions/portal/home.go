@@ -55,6 +55,7 @@ const (
 	homeRefusals = 20
 	homeAccounts = 10
 	homeFiles    = 20
+	homeTests    = 5 // test orders
 
 	refusedFor = 24 * time.Hour // how long a refused webhook is told of
 )
@@ -162,7 +163,7 @@ func (p *portal) look(v *visit, steps bool) (saw seen, err error) {
 			saw.products, _, err = p.productPages.ProductPage(v.Context(), v.Merchant, "", 1)
 			return err
 		})
-		read("list-orders", find(&saw.tests, search.Query{Side: pool.Test}, 1))
+		read("list-orders", find(&saw.tests, search.Query{Side: pool.Test}, homeTests))
 		read("get-sender", func() (err error) {
 			saw.sender, err = p.shopIs.Sender(v.Context(), v.Merchant)
 			return err
@@ -178,6 +179,7 @@ func (p *portal) look(v *visit, steps bool) (saw seen, err error) {
 // heard reports whether a platform has sent a webhook that it signed.
 func (p *portal) heard(v *visit) (bool, error) {
 	accounts, err := p.shopIs.Accounts(v.Context(), v.Merchant)
+	accounts = slices.DeleteFunc(accounts, func(a catalog.Account) bool { return a.Name == settings.TestAccount }) // it is ours
 	accounts = accounts[:min(homeAccounts, len(accounts))]
 	signed := make([]bool, len(accounts))
 	var reading errgroup.Group
@@ -245,7 +247,7 @@ func needs(v *visit, saw seen) (list []need) {
 	for _, of := range saw.stock.Pools {
 		if of.Live.Waiting > 0 {
 			short[of.Name] = true
-			add("stop", "Waiting", phrase.Capital(waiting(of.Live.Waiting))+" for keys of "+of.Name+".", poolPath(of.Name)+"/add", "Add keys now")
+			add("stop", "Waiting", phrase.Capital(waiting(of.Live.Waiting))+" for keys of "+of.Name+".", addPath(of.Name, pool.Live), "Add keys now")
 		}
 	}
 	list = append(list, orderNeeds(v, saw.needs, short)...)
@@ -275,7 +277,7 @@ func needs(v *visit, saw seen) (list []need) {
 		if of.Live.Available > 0 {
 			says = phrase.Capital(phrase.Count(of.Live.Available, "key")) + phrase.Plural(of.Live.Available, " is", " are") + " left in " + of.Name + "."
 		}
-		add("warn", "Low", says, poolPath(of.Name)+"/add", "Add keys")
+		add("warn", "Low", says, addPath(of.Name, pool.Live), "Add keys")
 	}
 	return list
 }
@@ -317,7 +319,7 @@ func orderNeeds(v *visit, page search.Page, short map[string]bool) (list []need)
 		}
 		switch g.kind {
 		case order.MendStock:
-			list = append(list, need{"stop", "Waiting", phrase.Capital(phrase.Count(n, "order")) + or + phrase.Plural(n, " waits", " wait") + " for keys of " + g.about + " for over an hour.", poolPath(g.about) + "/add", "Add keys now"})
+			list = append(list, need{"stop", "Waiting", phrase.Capital(phrase.Count(n, "order")) + or + phrase.Plural(n, " waits", " wait") + " for keys of " + g.about + " for over an hour.", addPath(g.about, pool.Live), "Add keys now"})
 		case order.MendMail:
 			list = append(list, need{"stop", "Bounced", phrase.Capital(phrase.Count(n, "mail")) + or + " reached nobody.", attentionPath, "Correct " + phrase.Plural(n, "it", "them")})
 		case order.MendConnect:
@@ -332,16 +334,19 @@ func orderNeeds(v *visit, page search.Page, short map[string]bool) (list []need)
 
 // firstSteps are the steps before the first sale, none if all are done.
 func firstSteps(v *visit, saw seen) (steps []step, finished int) {
-	add := poolsPath
+	add, try := poolsPath, productsPath+"/new"
+	if len(saw.products) > 0 {
+		try = testPurchasePath
+	}
 	if len(saw.stock.Pools) > 0 {
-		add = poolPath(saw.stock.Pools[0].Name) + "/add"
+		add = addPath(saw.stock.Pools[0].Name, pool.Live)
 	}
 	steps = []step{
 		{"A pool, which holds the keys of one thing that you sell", poolsPath + "/-/new", "Make it", saw.stock.All > 0},
 		{"The first keys", add, "Add keys", saw.stock.Keys},
 		{"A product that takes keys from the pool", productsPath + "/new", "Set it up", len(saw.products) > 0},
 		{"A payment platform that we heard from", platformsPath, "Connect one", saw.heard},
-		{"A test order, from the platform to the mail", platformsPath, "Send one", len(saw.tests.Lines) > 0},
+		{"A test order, from the platform to the mail", try, "Send one", slices.ContainsFunc(saw.tests.Lines, isMailed)},
 		{"Mails from your own domain", homePath + "/settings/mail", "Set it up", saw.sender.Proven()},
 	}
 	for _, s := range steps {
@@ -353,6 +358,11 @@ func firstSteps(v *visit, saw seen) (steps []step, finished int) {
 		return nil, finished
 	}
 	return steps, finished
+}
+
+// isMailed reports whether a line's mail is on its way, or there.
+func isMailed(f order.Fulfillment) bool {
+	return slices.Contains([]outbox.State{outbox.Sent, outbox.Delivered, outbox.Complained}, f.Mail.State)
 }
 
 // leftCookie says that the first steps are not shown any more.

@@ -11,6 +11,7 @@ import (
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
+	"keypool/shared/settings"
 	"keypool/shared/upload"
 )
 
@@ -58,12 +59,36 @@ func TestHome_firstStepsAreDoneByThemselves(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.get("/portal").has("2 of 6")
+	// A test purchase comes from no platform, and is not there before its mail is.
+	if err := w.store.PutAccount(t.Context(), catalog.Account{Merchant: "acme", Name: settings.TestAccount, Platform: "standard", Origin: "tests"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.AddCalls(t.Context(), "acme", settings.TestAccount, catalog.Calls{LastSeenAt: noon}); err != nil {
+		t.Fatal(err)
+	}
+	w.line("1", func(f *order.Fulfillment) { f.Side, f.Pool = pool.Test, "elden" })
+	b.get("/portal").has("2 of 6")
 	if err := w.store.AddCalls(t.Context(), "acme", "shop", catalog.Calls{LastSeenAt: noon}); err != nil {
 		t.Fatal(err)
 	}
 	b.get("/portal").has("3 of 6")
-	w.line("1", func(f *order.Fulfillment) { f.Side, f.Pool = pool.Test, "elden" })
+	w.line("2", func(f *order.Fulfillment) {
+		f.Side, f.Pool, f.Allocated, f.Mail = pool.Test, "elden", 1, outbox.Entry{Number: 1, State: outbox.Sent}
+	})
 	b.get("/portal").has("4 of 6", "Orders 0")
+}
+
+// A test order never takes a key that is for sale: what it waits for is added as test keys.
+func TestHome_testOrderAsksForTestKeys(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	w.newPool("acme", "elden")
+	w.line("1", func(f *order.Fulfillment) { f.Side, f.Pool = pool.Test, "elden" })
+	id := order.Identity{Merchant: "acme", Side: pool.Test, Origin: "shop", Order: "1"}.OrderID()
+	page := w.signIn("ada@acme.example").get(orderPath(id)).has("The pool elden is short of test keys", "Add test keys")
+	if !strings.Contains(page.body, `href="/portal/pools/elden/add?side=test"`) || strings.Contains(page.body, `href="/portal/pools/elden/add"`) {
+		t.Error("the test order leads to where keys go on sale")
+	}
 }
 
 // What somebody has to do stands worst first, each with its one action, and names nobody.

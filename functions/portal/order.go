@@ -246,9 +246,13 @@ func mend(v *visit, f order.Fulfillment, whole wholeOrder, known bool) (mendView
 			}
 		}
 	case order.MendStock:
-		m.Says = []string{"The pool " + f.Pool + " is short of keys: " + phrase.Count(max(0, f.Missing()), "key is", "keys are") + " missing. Add some, and the order gets them by itself, in its place of the queue."}
+		keys := "keys"
+		if f.Side == pool.Test {
+			keys = "test keys"
+		}
+		m.Says = []string{"The pool " + f.Pool + " is short of " + keys + ": " + phrase.Count(max(0, f.Missing()), "key is", "keys are") + " missing. Add some, and the order gets them by itself, in its place of the queue."}
 		if v.may("add-keys") {
-			m.Path, m.Text = poolPath(f.Pool)+"/add", "Add keys"
+			m.Path, m.Text = addPath(f.Pool, f.Side), "Add "+keys
 		}
 	case order.MendMail:
 		domain := mailaddress.Domain(f.Customer.Email)

@@ -57,6 +57,14 @@ func (p *portal) poolScreens() []screen {
 // poolPath is the address of a pool.
 func poolPath(name string) string { return poolsPath + "/" + url.PathEscape(name) }
 
+// addPath is where keys are added to a pool. Test keys and others never mix.
+func addPath(name string, side pool.Side) string {
+	if side == pool.Test {
+		return poolPath(name) + "/add?side=test"
+	}
+	return poolPath(name) + "/add"
+}
+
 // poolRow is a pool as lists show it.
 type poolRow struct {
 	Path, Name, Title string

@@ -124,8 +124,8 @@ func TestTestPurchase(t *testing.T) {
 			Test     bool
 			Customer struct{ Email string }
 			Lines    []struct {
-				Product  string
-				Quantity int
+				Product, Title string
+				Quantity       int
 			}
 		}
 	}
@@ -133,7 +133,7 @@ func TestTestPurchase(t *testing.T) {
 		t.Fatalf("%d, sent is %v %v", sent.status, w.front.paths, w.front.bodies)
 	}
 	d := webhook.Data
-	if !d.Test || w.front.paths[0] != "/webhooks/acme/"+settings.TestAccount || d.Customer.Email != "ada@acme.example" || d.Lines[0].Product != "4711" || d.Lines[0].Quantity != 2 {
+	if !d.Test || w.front.paths[0] != "/webhooks/acme/"+settings.TestAccount || d.Customer.Email != "ada@acme.example" || d.Lines[0].Product != "4711" || d.Lines[0].Title != "Elden" || d.Lines[0].Quantity != 2 {
 		t.Errorf("sent is %s %+v", w.front.paths[0], d)
 	}
 	a, _, _ := w.store.Account(t.Context(), "acme", settings.TestAccount)

@@ -75,7 +75,8 @@ func (t *TestOrders) Place(ctx context.Context, o TestOrder) (TestOrdered, error
 	if err != nil {
 		return TestOrdered{}, err
 	}
-	if err := t.check(ctx, o); err != nil {
+	product, err := t.check(ctx, o)
+	if err != nil {
 		return TestOrdered{}, err
 	}
 	account, key, err := t.account(ctx, o)
@@ -88,27 +89,28 @@ func (t *TestOrders) Place(ctx context.Context, o TestOrder) (TestOrdered, error
 	request := t.Webhook(key, now, platform.Paid{
 		Order: placed.Order, Test: true, Currency: o.Currency, Language: o.Language, PaidAt: now,
 		Customer: order.Customer{Email: cmp.Or(o.Email, merchant.NoticeAddress)},
-		Lines:    []platform.Line{{ID: "1", Product: o.Product, Quantity: o.Quantity}},
+		Lines:    []platform.Line{{ID: "1", Product: o.Product, Title: product.Title, Quantity: o.Quantity}},
 	})
 	placed.Answer, err = t.Front.Post(ctx, platform.WebhookPath(o.Merchant, account.Name), request)
 	return placed, err
 }
 
-// check returns the mistakes of an order that its webhook would not be told of, or that would
-// leave something behind.
-func (t *TestOrders) check(ctx context.Context, o TestOrder) error {
+// check returns the product of an order, and its mistakes that its webhook would not be told of,
+// or that would leave something behind.
+func (t *TestOrders) check(ctx context.Context, o TestOrder) (product catalog.Product, err error) {
 	var p problems
+	var known bool
 	if o.Email != "" && !mailaddress.Valid(o.Email) {
 		p.add("email", "is no mail address")
 	}
 	if problem := platform.CheckID(o.Product); problem != "" {
 		p.add("product", "%s", problem)
-	} else if _, known, err := catalog.ReadProduct(ctx, t.Catalog, o.Merchant, o.Product); err != nil {
-		return err
+	} else if product, known, err = catalog.ReadProduct(ctx, t.Catalog, o.Merchant, o.Product); err != nil {
+		return product, err
 	} else if !known {
 		p.add("product", "is not known: set it up first, by PUT /v1/products/{product}")
 	}
-	return invalid(p...)
+	return product, invalid(p...)
 }
 
 // account returns the account that reports an order, and the key that signs for it.
