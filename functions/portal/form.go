@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"keypool/shared/phrase"
 	"keypool/shared/settings"
 )
 
@@ -67,7 +68,7 @@ func again(sent url.Values, err error) (form, bool) {
 		for !sent.Has(name) && strings.ContainsAny(name, ".[") {
 			name = name[:strings.LastIndexAny(name, ".[")]
 		}
-		f.Wrong[name] = append(f.Wrong[name], p.Message)
+		f.Wrong[name] = append(f.Wrong[name], phrase.Sentence(p.Message))
 	}
 	return f, true
 }

@@ -52,7 +52,7 @@ func TestMailSettings(t *testing.T) {
 	stale.has("Somebody else has changed this meanwhile", "keys@shop.example")
 
 	w.domains.foreign = "taken.example"
-	b.post(mailSettingsPath, b.get(mailSettingsPath).with("address", "keys@taken.example")).has("this domain is in use already")
+	b.post(mailSettingsPath, b.get(mailSettingsPath).with("address", "keys@taken.example")).has("This domain is in use already")
 	b.get(mailSettingsPath).has("keys@shop.example")
 
 	gone := b.post(mailSettingsPath+"/remove", b.get(mailSettingsPath+"/remove").has("None waits").form())

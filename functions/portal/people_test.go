@@ -71,7 +71,7 @@ func TestPeople_mistakes(t *testing.T) {
 	w := open(t)
 	b := w.signIn("ada@acme.example")
 	p := b.post("/portal/settings/invite", url.Values{"name": {""}, "email": {"ADA@acme.example"}, "role": {"queen"}})
-	p.has("Nothing was changed", "that of ada", "not a role")
+	p.has("Nothing was changed", "that of ada", "Not a role")
 	if p.status != http.StatusUnprocessableEntity || !strings.Contains(p.body, `value="ADA@acme.example"`) {
 		t.Errorf("%d, or what was typed is gone:\n%s", p.status, p.body)
 	}

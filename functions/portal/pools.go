@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/text/unicode/norm"
 
 	"keypool/shared/catalog"
 	"keypool/shared/inventory"
@@ -269,7 +270,7 @@ func emptyPoolForm() poolForm {
 }
 
 func (p *portal) makePool(v *visit) (answer, error) {
-	next, err := poolOf(v, strings.TrimSpace(v.form.Get("name")))
+	next, err := poolOf(v, cmp.Or(strings.TrimSpace(v.form.Get("name")), nameFor(v.form.Get("title"))))
 	if err == nil {
 		_, _, err = p.pools.Put(v.Context(), next, v.Principal, settings.Condition{New: true})
 	}
@@ -286,6 +287,27 @@ func (p *portal) makePool(v *visit) (answer, error) {
 	}
 	return answer{see: poolPath(next.Name) + "?done=made"}, nil
 }
+
+// nameFor makes a name of what people call a pool, "elden-the-long-night" of "Elden: The Long
+// Night"; "" if there is no letter or digit in it that a name may have.
+func nameFor(title string) string {
+	var words []string
+	for _, word := range strings.Fields(strings.ToLower(norm.NFKD.String(title))) {
+		word = strings.Map(func(r rune) rune {
+			if r < '0' || r > '9' && r < 'a' || r > 'z' {
+				return -1
+			}
+			return r
+		}, word)
+		if word != "" {
+			words = append(words, word)
+		}
+	}
+	name := strings.Join(words, "-")
+	return strings.TrimRight(name[:min(len(name), maxPoolName)], "-")
+}
+
+const maxPoolName = 63 // see pool.CheckName
 
 // poolOf returns the pool that a form describes.
 func poolOf(v *visit, name string) (catalog.Pool, error) {

@@ -54,7 +54,7 @@ func TestPools_makeAndChange(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	b := w.signIn("ada@acme.example")
-	b.get("/portal/pools/-/new").has("New pool", "Lower-case letters, digits and hyphens")
+	b.get("/portal/pools/-/new").has("New pool", "Small letters, digits and hyphens")
 	bad := b.post("/portal/pools/-/new", url.Values{"name": {"No Good"}, "title": {"Mine"}, "low_stock": {"many"}, "reminder_hours": {"24"}})
 	bad.has("Nothing was changed", "Use a whole number.")
 	if bad.status != 422 || !strings.Contains(bad.body, `value="Mine"`) {
@@ -205,7 +205,7 @@ func TestPasteKeys(t *testing.T) {
 	b := w.signIn("ada@acme.example")
 	b.get("/portal/pools/elden/add").has("Add keys to elden", "Keys, one to a line")
 	b.get("/portal/pools/elden/add?side=test").has("Add test keys to elden")
-	b.post("/portal/pools/elden/paste", url.Values{"text": {"  \n"}}).has("paste at least one key")
+	b.post("/portal/pools/elden/paste", url.Values{"text": {"  \n"}}).has("Paste at least one key.")
 	form := url.Values{"once": {"paste-1"}, "text": {"ELDN-1\r\nELDN-2"}, "side": {"test"}}
 	first := b.post("/portal/pools/elden/paste", form).has("Your keys have arrived").hasNot("ELDN")
 	second := b.post("/portal/pools/elden/paste", form)
@@ -218,7 +218,7 @@ func TestPasteKeys(t *testing.T) {
 		}
 	}
 	long := b.post("/portal/pools/elden/paste", url.Values{"text": {strings.Repeat("x", 256<<10+1)}})
-	long.has("this is too much to be pasted")
+	long.has("This is too much to be pasted")
 }
 
 // Each role sees and does what the table of roles says.
@@ -260,4 +260,26 @@ func TestPools_roles(t *testing.T) {
 			t.Errorf("%s: the button to delete is there: %t", role, got)
 		}
 	}
+}
+
+// Who leaves the name of a pool empty gets one of its title.
+func TestPools_nameOfTitle(t *testing.T) {
+	t.Parallel()
+	for title, want := range map[string]string{
+		"Elden: The Long Night":   "elden-the-long-night",
+		"  Überfall – Teil 2 ":    "uberfall-teil-2",
+		"Ночь":                    "",
+		"-":                       "",
+		strings.Repeat("ab ", 30): strings.TrimSuffix(strings.Repeat("ab-", 21), "-"),
+	} {
+		if got := nameFor(title); got != want || got != "" && pool.CheckName(got) != nil {
+			t.Errorf("%q gives %q, want %q", title, got, want)
+		}
+	}
+	w := open(t)
+	b := w.signIn("ada@acme.example")
+	form := b.get("/portal/pools/-/new").with("title", "Elden: The Long Night")
+	b.post("/portal/pools/-/new", form).has("The pool is there.", "elden-the-long-night")
+	b.post("/portal/pools/-/new", b.get("/portal/pools/-/new").with("title", "Elden: the long night")).has("There is a pool of this name already.")
+	b.post("/portal/pools/-/new", b.get("/portal/pools/-/new").with("title", "Ночь")).has("Not a name; use 1 to 63 lower-case letters, digits and hyphens, not starting with a hyphen.")
 }

@@ -110,7 +110,7 @@ func TestProducts_mistakesStandAtTheirPlaces(t *testing.T) {
 	w := open(t)
 	b := w.signIn("ada@acme.example")
 	form := b.get("/portal/products/new?id=4711").with("title", "", "keys.count", "many", "aliases", "a\nb?", "pools_by_currency", "EUR elden", "instructions", "http://acme.example")
-	p := b.post("/portal/products/new", form).has("Nothing was changed", "use a whole number", "with = between the two")
+	p := b.post("/portal/products/new", form).has("Nothing was changed", "Use a whole number.", "with = between the two")
 	for _, field := range []string{"keys.count", "pools_by_currency"} {
 		if !strings.Contains(p.body, `href="#field-`+field+`"`) || !strings.Contains(p.body, `id="about-`+field+`"><span class="wrong">`) {
 			t.Errorf("no mistake stands at %s", field)
@@ -119,7 +119,7 @@ func TestProducts_mistakesStandAtTheirPlaces(t *testing.T) {
 	form.Set("keys.count", "1")
 	form.Set("pools_by_currency", "")
 	form.Del("once")
-	p = b.post("/portal/products/new", form).has("it is needed", "question mark", "starts with https://")
+	p = b.post("/portal/products/new", form).has("It is needed.", "question mark", "starts with https://")
 	for _, field := range []string{"title", "aliases", "instructions"} {
 		if !strings.Contains(p.body, `id="about-`+field+`"><span class="wrong">`) {
 			t.Errorf("no mistake stands at %s", field)
@@ -129,7 +129,7 @@ func TestProducts_mistakesStandAtTheirPlaces(t *testing.T) {
 	w.product(catalog.Product{Merchant: "acme", ID: "4711", Title: "Old"})
 	form.Set("aliases", "")
 	form.Set("instructions", "")
-	b.post("/portal/products/new", form).has("there is a product of that id already")
+	b.post("/portal/products/new", form).has("There is a product of that id already")
 }
 
 // Two people change a product: the second is shown what the first stored, beside what was

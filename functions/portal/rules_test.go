@@ -39,7 +39,7 @@ func TestRules(t *testing.T) {
 	// Mistakes stand at their places, and a change meanwhile is shown beside one's own.
 	b.post(rulesPath+"/review", formOf("2", "rules.above", "EUR = much")).has("is not a sum such as")
 	b.post(rulesPath+"/retention", formOf("1", "retention", "7")).has("Somebody else has stored here: 90")
-	b.post(rulesPath+"/order-page", formOf("2", "default", "on", "days", "9999")).has("use a number of days from 1 to 3650")
+	b.post(rulesPath+"/order-page", formOf("2", "default", "on", "days", "9999")).has("Use a number of days from 1 to 3650")
 	w.person("acme", "rita", "Rita", "rita@acme.example", access.Read)
 	reader := w.signIn("rita@acme.example")
 	reader.get(rulesPath).has("How long customers are kept").hasNot(`<button class="main">Save`)

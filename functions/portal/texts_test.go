@@ -41,7 +41,7 @@ func TestTexts_ofAProduct(t *testing.T) {
 		t.Errorf("status %d:\n%s", p.status, p.words())
 	}
 	// Without the other language it is refused; with it both have the text.
-	b.post(textPath("4711", "en"), p.with("subject", "Hi", "body", "Hello\r\n\r\n{KEY}")).has("a text is missing in de")
+	b.post(textPath("4711", "en"), p.with("subject", "Hi", "body", "Hello\r\n\r\n{KEY}")).has("A text is missing in de")
 	b.post(textPath("4711", "en"), editor.with("subject", "Hi", "body", "Enjoy\r\n\r\n{KEY}", "also", "yes", "once", "another")).has("The text is saved", "en : its own text", "de : its own text")
 	stored, _, _ := w.store.Product(t.Context(), "acme", "4711")
 	if got := stored.Texts["de"]; got != (catalog.Text{Subject: "Hi", Body: "Enjoy\n\n{KEY}"}) {
@@ -147,7 +147,7 @@ func TestTestPurchase(t *testing.T) {
 	}
 	// What was not taken is said, and why.
 	w.front.answer = platform.Response{Status: 429, Body: []byte(`{"detail":"Too many webhooks in a minute."}`)}
-	b.post("/portal/test-purchase", b.get("/portal/test-purchase").with("product", "4711")).has("the webhook was not taken: Too many webhooks in a minute.")
+	b.post("/portal/test-purchase", b.get("/portal/test-purchase").with("product", "4711")).has("The webhook was not taken: Too many webhooks in a minute.")
 	w.front.err = settings.ErrUnanswered
 	b.post("/portal/test-purchase", b.get("/portal/test-purchase").with("product", "4711")).has("did not answer in time")
 	w.person("acme", "rita", "Rita", "rita@acme.example", access.Read)

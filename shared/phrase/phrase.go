@@ -4,6 +4,7 @@ package phrase
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Count is a number with its noun: "1 key", "2 keys", "no keys"; the plural is given where it
@@ -37,10 +38,20 @@ func Number(n int) string {
 
 // Capital begins a sentence.
 func Capital(s string) string {
-	if s == "" {
-		return s
+	_, n := utf8.DecodeRuneInString(s)
+	return strings.ToUpper(s[:n]) + s[n:]
+}
+
+// Sentence makes a sentence of what is wrong with a field, as the API tells it: "This is missing."
+// of "is missing", "Not a day; use one such as 2026-12-23."
+func Sentence(s string) string {
+	if strings.HasPrefix(s, "is ") {
+		s = "this " + s
 	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	if s == "" || strings.HasSuffix(s, ".") || strings.HasSuffix(s, "?") {
+		return Capital(s)
+	}
+	return Capital(s) + "."
 }
 
 // List joins names: "a, b and c".
