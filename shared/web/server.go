@@ -43,7 +43,7 @@ func (s Server) Serve(ctx context.Context, event events.APIGatewayV2HTTPRequest)
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reserve))
 		defer cancel()
 	}
-	w, r := newRecorder(), newRequest(ctx, event)
+	w, r := s.recorder(), newRequest(ctx, event)
 	if refused := setBody(r, event); refused != nil {
 		refused.Write(w, r)
 		return w.response(r), nil
@@ -51,7 +51,7 @@ func (s Server) Serve(ctx context.Context, event events.APIGatewayV2HTTPRequest)
 	defer func() {
 		if cause := recover(); cause != nil {
 			slog.ErrorContext(ctx, "request.panicked", "route", r.Pattern, "cause", fmt.Sprintf("%T", cause), "stack", string(debug.Stack()))
-			w = newRecorder()
+			w = s.recorder()
 			problem.Internal.Write(w, r)
 			response = w.response(r)
 		}
@@ -62,4 +62,13 @@ func (s Server) Serve(ctx context.Context, event events.APIGatewayV2HTTPRequest)
 		slog.InfoContext(ctx, "request.answered", "route", r.Pattern, "status", w.status)
 	}
 	return w.response(r), nil
+}
+
+// recorder returns one for an answer, with the headers that each answer has: see Guard.
+func (s Server) recorder() *recorder {
+	w := newRecorder()
+	if pages, ok := s.Handler.(guarded); ok {
+		pages.head(w.Header())
+	}
+	return w
 }

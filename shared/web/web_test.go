@@ -341,3 +341,47 @@ func TestServer_logsAnswersIfItIsTold(t *testing.T) {
 		}
 	}
 }
+
+// Every answer of a function that serves pages has their headers, whatever goes wrong.
+func TestGuard(t *testing.T) {
+	t.Parallel()
+	router := &web.Router{}
+	router.HandleFunc("POST /here", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "done") })
+	router.HandleFunc("GET /panics", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Set-Cookie", "a=b")
+		w.Header().Set("Cache-Control", "public")
+		panic("a secret")
+	})
+	server := web.Server{Handler: web.Guard(router, "default-src 'none'", "no-referrer")}
+	for name, c := range map[string]struct {
+		event  events.APIGatewayV2HTTPRequest
+		status int
+	}{
+		"an answer":        {request("POST", "/here"), 200},
+		"another method":   {request("GET", "/here"), 405},
+		"another address":  {request("GET", "/there"), 404},
+		"no base64":        {request("POST", "/here", body("!", true)), 400},
+		"a panic":          {request("GET", "/panics"), 500},
+		"another site":     {request("POST", "/here", header("sec-fetch-site", "cross-site")), 403},
+		"a sibling's site": {request("POST", "/here", header("sec-fetch-site", "same-site")), 403},
+		"another origin":   {request("POST", "/here", header("origin", "https://evil.example")), 403},
+		"no origin":        {request("POST", "/here", header("origin", "null")), 403},
+		"another port":     {request("POST", "/here", header("host", "keypool.example.com:8443"), header("origin", "https://keypool.example.com")), 403},
+		"our origin":       {request("POST", "/here", header("host", "keypool.example.com:8443"), header("origin", "https://keypool.example.com:8443")), 200},
+		"typed in the bar": {request("POST", "/here", header("sec-fetch-site", "none")), 200},
+	} {
+		answer, err := server.Serve(t.Context(), c.event)
+		if err != nil || answer.StatusCode != c.status || len(answer.Cookies) > 0 || (c.status != 200) == (answer.Body == "done") {
+			t.Errorf("%s: %d %v %s, %v", name, answer.StatusCode, answer.Cookies, answer.Body, err)
+		}
+		for header, want := range map[string]string{
+			"Content-Security-Policy": "default-src 'none'", "Strict-Transport-Security": "max-age=31536000", "X-Content-Type-Options": "nosniff",
+			"Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+			"X-Robots-Tag": "noindex", "Cache-Control": "no-store",
+		} {
+			if got := answer.Headers[header]; got != want {
+				t.Errorf("%s: %s is %q, want %q", name, header, got, want)
+			}
+		}
+	}
+}
