@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
@@ -35,6 +36,21 @@ var (
 	codesOfNetwork = Limit{"codes", 100, time.Hour}
 	linksOfNetwork = Limit{"links", 300, time.Hour}
 )
+
+// Network returns what limits count a network address as: whoever has one address of IPv6 has
+// all of its /64, and would try from another one each time.
+func Network(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	ip = ip.Unmap().WithZone("")
+	if ip.Is4() {
+		return ip.String()
+	}
+	prefix, _ := ip.Prefix(64) // each address of IPv6 has one
+	return prefix.String()
+}
 
 // Attempts are how many there were of each limit, this one included.
 type Attempts map[Limit]int

@@ -100,7 +100,7 @@ type Visitor struct {
 func (v Visitor) Fresh(now time.Time) bool { return v.Session.Fresh(now) }
 
 // Visitor returns whom a session's name lets in, false if there is no such session, it is
-// over, or the person is gone or has another address by now. Session and person are read side
+// over, or the person is gone, was added anew or has another address by now. Session and person are read side
 // by side, anew for each click: another role counts from then on.
 func (d *Door) Visitor(ctx context.Context, name string) (Visitor, bool, error) {
 	of, ok := ParseSessionName(name)
@@ -124,7 +124,7 @@ func (d *Door) Visitor(ctx context.Context, name string) (Visitor, bool, error) 
 		err = personErr
 	}
 	helped := session.By != ""
-	if err != nil || !ok || !session.Good(now) || !helped && (!works || !sameAddress(person.Address, session.Address)) {
+	if err != nil || !ok || !session.Good(now) || !helped && (!works || !session.isOf(person)) {
 		return Visitor{}, false, err
 	}
 	v := Visitor{
@@ -144,8 +144,8 @@ func (d *Door) Visitor(ctx context.Context, name string) (Visitor, bool, error) 
 
 // Switch makes a session of the visitor's at another merchant, where the same address works, and
 // returns its name. It takes the place of the one that the visitor has, ends when that would have,
-// and is checked as any other. It is false if the person does not work there, or has another
-// address there by now.
+// and is checked as any other. It is false if the person does not work there, was added anew or
+// has another address there by now.
 func (d *Door) Switch(ctx context.Context, v Visitor, merchant string) (name string, ok bool, err error) {
 	i := slices.IndexFunc(v.Session.Also, func(w Whom) bool { return w.Merchant == merchant })
 	if i < 0 || v.Session.By != "" {
@@ -153,7 +153,7 @@ func (d *Door) Switch(ctx context.Context, v Visitor, merchant string) (name str
 	}
 	to := v.Session.Also[i]
 	person, works, err := d.People.Person(ctx, to.Merchant, to.Person)
-	if err != nil || !works || !sameAddress(person.Address, v.Session.Address) {
+	if err != nil || !works || !v.Session.isOf(person) {
 		return "", false, err
 	}
 	name = NewSessionName(to)
@@ -164,5 +164,8 @@ func (d *Door) Switch(ctx context.Context, v Visitor, merchant string) (name str
 	return name, ok, err
 }
 
-// sameAddress reports whether two mail addresses are one to who reads them.
-func sameAddress(a, b string) bool { return strings.EqualFold(a, b) }
+// isOf reports whether the person is who signed in: with the same address, as a mail program
+// knows it, and not removed and added again since.
+func (s Session) isOf(p Person) bool {
+	return strings.EqualFold(p.Address, s.Address) && !s.SignedInAt.Before(p.AddedAt)
+}

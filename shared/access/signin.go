@@ -43,12 +43,13 @@ type SignIn struct {
 	From    string // network address that it asked from
 	AskedAt time.Time
 
+	Tries int // wrong codes so far
+
 	// Of the last mail, which made those of earlier ones worthless. Empty until it is written,
 	// and for ever where nobody has the address.
 	LinkHash string
 	CodeHash string
 	People   []Whom // who have the address
-	Tries    int    // wrong codes so far
 
 	By string // who opens the portal for somebody else, by the request's name alone: see NewHelp; empty: a person signs in
 }
@@ -132,9 +133,10 @@ func (s SignIn) CheckCode(typed string, now time.Time) error {
 }
 
 // Mailed returns the request as the mail with this link and this code leaves it: those of
-// earlier mails are worthless from then on, and so are tries at them.
+// earlier mails are worthless from then on. Tries at them count on: a mail is written for an
+// address that somebody has alone, and a request that takes more tries would tell of it.
 func (s SignIn) Mailed(link, code string, people []Whom) SignIn {
-	s.LinkHash, s.CodeHash, s.People, s.Tries = HashName(link), s.hashCode(code), people, 0
+	s.LinkHash, s.CodeHash, s.People = HashName(link), s.hashCode(code), people
 	return s
 }
 

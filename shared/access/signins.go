@@ -39,7 +39,8 @@ type SignInStore interface {
 func (s *SignIns) Ask(ctx context.Context, address, browser, from string) (name string, err error) {
 	name, now := NewName(), s.Now()
 	address = strings.ToLower(strings.TrimSpace(address))
-	attempts, err := CountAttempts(ctx, s.Counts, now, map[Limit]string{ofAddress: address, ofNetwork: from, ofAddressNetwork: address + " " + from})
+	network := Network(from)
+	attempts, err := CountAttempts(ctx, s.Counts, now, map[Limit]string{ofAddress: address, ofNetwork: network, ofAddressNetwork: address + " " + network})
 	if err != nil || !attempts.Within() || !mailaddress.Valid(address) {
 		return name, err
 	}
@@ -85,7 +86,7 @@ func (s *SignIns) try(ctx context.Context, name string, at At, of Limit, check f
 	if name == "" {
 		return "", ErrSignInOver
 	}
-	attempts, err := CountAttempts(ctx, s.Counts, s.Now(), map[Limit]string{of: at.From})
+	attempts, err := CountAttempts(ctx, s.Counts, s.Now(), map[Limit]string{of: Network(at.From)})
 	if err != nil {
 		return "", err
 	}

@@ -50,7 +50,7 @@ func (p *Pages) Shop(ctx context.Context, merchant string) (catalog.Merchant, er
 // Where it finds nothing to send, it makes as many calls as it takes to send a mail, so that
 // the time of the answer tells nothing either.
 func (p *Pages) Lost(ctx context.Context, m catalog.Merchant, number, address, from string) error {
-	attempts, err := access.CountAttempts(ctx, p.Counts, p.Now(), map[access.Limit]string{lostOfNetwork: from, lostOfAddress: m.Name + " " + address})
+	attempts, err := access.CountAttempts(ctx, p.Counts, p.Now(), map[access.Limit]string{lostOfNetwork: access.Network(from), lostOfAddress: m.Name + " " + address})
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (p *Pages) Lost(ctx context.Context, m catalog.Merchant, number, address, f
 	err = looking.Wait()
 	for range callsOfMail {
 		if err == nil && !found.Load() {
-			_, err = access.CountAttempts(ctx, p.Counts, p.Now(), map[access.Limit]string{lostOfNobody: from})
+			_, err = access.CountAttempts(ctx, p.Counts, p.Now(), map[access.Limit]string{lostOfNobody: access.Network(from)})
 		}
 	}
 	return err

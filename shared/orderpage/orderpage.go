@@ -182,7 +182,7 @@ func Mask(address string) string {
 // Open returns the page that a link leads to, and notes once an hour that it was opened. Its
 // error is link.ErrInvalid or ErrTooOften.
 func (p *Pages) Open(ctx context.Context, token, from string) (View, error) {
-	v, attempts, err := p.read(ctx, token, map[access.Limit]string{viewsOfLink: token, viewsOfNetwork: from})
+	v, attempts, err := p.read(ctx, token, map[access.Limit]string{viewsOfLink: token, viewsOfNetwork: access.Network(from)})
 	if err != nil {
 		return v, err
 	}
@@ -228,7 +228,7 @@ func (p *Pages) findPlaces(ctx context.Context, asks *errgroup.Group, v View) {
 // writes first that they are: see lifecycle.Shower. Its error is link.ErrInvalid or
 // ErrTooOften.
 func (p *Pages) Show(ctx context.Context, token, from string) (View, error) {
-	v, attempts, err := p.read(ctx, token, map[access.Limit]string{keysOfLink: token, viewsOfNetwork: from})
+	v, attempts, err := p.read(ctx, token, map[access.Limit]string{keysOfLink: token, viewsOfNetwork: access.Network(from)})
 	if err != nil {
 		return v, err
 	}
@@ -263,7 +263,7 @@ func (p *Pages) show(ctx context.Context, v *View, tell bool, by string) error {
 // Send has the mails with the keys sent again, to the address of the order. Its error is
 // link.ErrInvalid or ErrTooOften.
 func (p *Pages) Send(ctx context.Context, token, from string) (View, error) {
-	v, _, err := p.read(ctx, token, map[access.Limit]string{sendsOfLink: token, sendsOfNetwork: from})
+	v, _, err := p.read(ctx, token, map[access.Limit]string{sendsOfLink: token, sendsOfNetwork: access.Network(from)})
 	if err != nil {
 		return v, err
 	}
