@@ -47,6 +47,7 @@ var failures = []struct {
 	{idempotency.ErrOther, http.StatusConflict, "Sent before", "This form was sent before, with other content, and nothing was changed now.", "Open the page again, and fill it in once more."},
 	{idempotency.ErrSecret, http.StatusConflict, "Shown once", "This was made before, and what it showed is shown once and kept nowhere.", "If you lack it, make another."},
 	{catalog.ErrConflict, http.StatusConflict, "Changed meanwhile", "Somebody else has changed this since you opened the page, and nothing of yours was lost or stored.", "Go back to see what you wrote, open the page again beside it, and repeat your change."},
+	{settings.ErrExists, http.StatusConflict, "There already", "This is there already, and nothing was changed: somebody else has made it meanwhile, or your page is an old one.", "Open the page again, and repeat your change on what you find."},
 	{catalog.ErrMissing, http.StatusConflict, "Gone meanwhile", "This was deleted since you opened the page.", ""},
 	{retry.ErrThrottled, http.StatusServiceUnavailable, "One moment", busySays, busyNext},
 	{retry.ErrChanged, http.StatusServiceUnavailable, "One moment", busySays, busyNext},

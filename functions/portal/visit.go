@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -140,9 +141,12 @@ func (p *portal) visitor(r *http.Request) (access.Visitor, bool, error) {
 	return p.door.Visitor(r.Context(), cookie(r, sessionCookie))
 }
 
+// maxBack is the longest address that a browser comes back to: a longer cookie, it would not take.
+const maxBack = 1000
+
 // toSignIn sends a browser that is not signed in to the form, and has it come back.
 func (p *portal) toSignIn(w http.ResponseWriter, r *http.Request) {
-	if to := pageBehind(r); to != homePath {
+	if to := pageBehind(r); to != homePath && len(to) <= maxBack {
 		setCookie(w, backCookie, url.QueryEscape(to), access.SignInGoodFor)
 	}
 	http.Redirect(w, r, signInPath, http.StatusSeeOther)
@@ -173,8 +177,12 @@ func safePath(to string) string {
 
 var errForm = errors.New("a form that cannot be read")
 
-// readForm returns the values of a form.
+// readForm returns the values of a form. What is sent in another form than a page's is no empty
+// one: a setting would be stored as one that holds nothing.
 func readForm(r *http.Request) (url.Values, error) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); r.ContentLength > 0 && (err != nil || kind != "application/x-www-form-urlencoded") {
+		return nil, errForm
+	}
 	r.Body = http.MaxBytesReader(nil, r.Body, maxForm)
 	if r.ParseForm() != nil {
 		return nil, errForm
