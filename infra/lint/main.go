@@ -1,8 +1,9 @@
 // Lint is the project's own set of checks for go vet, in one program that starts at
 // once: which package may import which (imports.go), errors compared without
 // errors.Is or errors.As (errorlint), switches that forget a value of their type
-// (exhaustive), regular expressions that every start would compile (startup.go), and
-// log messages that are not a constant (sloglint).
+// (exhaustive), regular expressions that every start would compile (startup.go), clients
+// that bring a whole service into a binary (clients.go), and log messages that are not a
+// constant (sloglint).
 //
 //	go vet -vettool="$(go tool -n lint)" ./...
 //
@@ -41,6 +42,7 @@ func main() {
 		errorlint.NewAnalyzer(),
 		exhaustive.Analyzer,
 		startup,
+		clients,
 		// The message of a log line is the stable name of an event: order.claimed.
 		sloglint.New(&sloglint.Options{
 			NoMixedArguments: true,

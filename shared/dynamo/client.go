@@ -29,7 +29,7 @@ type Tables struct {
 // Every method returns retry.ErrThrottled for a throttle that outlasts the SDK's
 // retries, and retry.ErrChanged if another writer had an item at the same time.
 type Store struct {
-	db     *dynamodb.Client
+	db     operations
 	tables Tables
 }
 
@@ -40,8 +40,25 @@ func Open(client *dynamodb.Client, tables Tables) *Store {
 		o.Retryer = awsretry.AddWithErrorCodes(o.Retryer, (*types.TransactionConflictException)(nil).ErrorCode())
 		o.APIOptions = append(o.APIOptions, translateErrors)
 	})
-	return &Store{db: db, tables: tables}
+	return &Store{tables: tables, db: operations{
+		db.GetItem, db.BatchGetItem, db.Query, db.PutItem, db.UpdateItem, db.DeleteItem, db.TransactWriteItems, db.BatchExecuteStatement,
+	}}
 }
+
+// operations are the operations of DynamoDB that the store calls. A field of *dynamodb.Client
+// would bring all others too into each binary with html/template: see package boot.
+type operations struct {
+	GetItem               operation[dynamodb.GetItemInput, dynamodb.GetItemOutput]
+	BatchGetItem          operation[dynamodb.BatchGetItemInput, dynamodb.BatchGetItemOutput]
+	Query                 operation[dynamodb.QueryInput, dynamodb.QueryOutput]
+	PutItem               operation[dynamodb.PutItemInput, dynamodb.PutItemOutput]
+	UpdateItem            operation[dynamodb.UpdateItemInput, dynamodb.UpdateItemOutput]
+	DeleteItem            operation[dynamodb.DeleteItemInput, dynamodb.DeleteItemOutput]
+	TransactWriteItems    operation[dynamodb.TransactWriteItemsInput, dynamodb.TransactWriteItemsOutput]
+	BatchExecuteStatement operation[dynamodb.BatchExecuteStatementInput, dynamodb.BatchExecuteStatementOutput]
+}
+
+type operation[In, Out any] func(context.Context, *In, ...func(*dynamodb.Options)) (*Out, error)
 
 // translateErrors is the outermost middleware of every operation: no call can
 // forget it.

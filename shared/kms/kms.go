@@ -23,13 +23,23 @@ var ErrNotOurs = errors.New("the sealed secret cannot be opened")
 
 // Sealer seals and opens secrets. It is safe for concurrent use.
 type Sealer struct {
-	client *kms.Client
+	client operations
 	key    string
 }
 
+// operations are the operations of KMS that a sealer calls: see package boot.
+type operations struct {
+	Encrypt operation[kms.EncryptInput, kms.EncryptOutput]
+	Decrypt operation[kms.DecryptInput, kms.DecryptOutput]
+}
+
+type operation[In, Out any] func(context.Context, *In, ...func(*kms.Options)) (*Out, error)
+
 // Open returns a sealer under the named key. A sealer that only opens needs no
 // name: what is sealed says by which key.
-func Open(client *kms.Client, key string) *Sealer { return &Sealer{client: client, key: key} }
+func Open(client *kms.Client, key string) *Sealer {
+	return &Sealer{client: operations{client.Encrypt, client.Decrypt}, key: key}
+}
 
 // Seal encrypts a signing secret, so that it can only be opened for the same merchant
 // and account: a blob copied to another's item opens for nobody.

@@ -16,8 +16,16 @@ import (
 // name of the deployment's configuration set: the rights of the functions, and this package,
 // leave every other domain of the AWS account alone.
 type Identities struct {
-	client     *sesv2.Client
+	client     operations
 	deployment string
+}
+
+// operations are the operations of SES that Identities calls: see package boot.
+type operations struct {
+	CreateEmailIdentity                operation[sesv2.CreateEmailIdentityInput, sesv2.CreateEmailIdentityOutput]
+	PutEmailIdentityMailFromAttributes operation[sesv2.PutEmailIdentityMailFromAttributesInput, sesv2.PutEmailIdentityMailFromAttributesOutput]
+	GetEmailIdentity                   operation[sesv2.GetEmailIdentityInput, sesv2.GetEmailIdentityOutput]
+	DeleteEmailIdentity                operation[sesv2.DeleteEmailIdentityInput, sesv2.DeleteEmailIdentityOutput]
 }
 
 // TagKey is the key of the tag of the deployment's identities.
@@ -25,7 +33,10 @@ const TagKey = "keypool"
 
 // OpenIdentities returns the identities behind cfg, of the deployment with that configuration set.
 func OpenIdentities(cfg aws.Config, configurationSet string, options ...func(*sesv2.Options)) *Identities {
-	return &Identities{sesv2.NewFromConfig(cfg, options...), configurationSet}
+	client := sesv2.NewFromConfig(cfg, options...)
+	return &Identities{deployment: configurationSet, client: operations{
+		client.CreateEmailIdentity, client.PutEmailIdentityMailFromAttributes, client.GetEmailIdentity, client.DeleteEmailIdentity,
+	}}
 }
 
 // Claim has SES look for the records of a domain, with a domain of the envelope's sender. A domain that is

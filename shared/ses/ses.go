@@ -29,7 +29,7 @@ import (
 
 // Client sends mails by SES. It is safe for concurrent use.
 type Client struct {
-	client           *sesv2.Client
+	sendEmail        operation[sesv2.SendEmailInput, sesv2.SendEmailOutput]
 	configurationSet string
 }
 
@@ -38,14 +38,17 @@ type Client struct {
 func Open(cfg aws.Config, configurationSet string, options ...func(*sesv2.Options)) *Client {
 	noRetries := func(o *sesv2.Options) { o.Retryer = aws.NopRetryer{} }
 	return &Client{
-		client:           sesv2.NewFromConfig(cfg, append([]func(*sesv2.Options){noRetries}, options...)...),
+		sendEmail:        sesv2.NewFromConfig(cfg, append([]func(*sesv2.Options){noRetries}, options...)...).SendEmail,
 		configurationSet: configurationSet,
 	}
 }
 
+// operation is one of SES's operations: see package boot.
+type operation[In, Out any] func(context.Context, *In, ...func(*sesv2.Options)) (*Out, error)
+
 // Send implements delivery.MailSender.
 func (c *Client) Send(ctx context.Context, m mail.Message) (string, error) {
-	out, err := c.client.SendEmail(ctx, c.request(m))
+	out, err := c.sendEmail(ctx, c.request(m))
 	if err != nil {
 		return "", classify(err)
 	}

@@ -13,12 +13,22 @@ import (
 
 // Queue is one queue. It is safe for concurrent use.
 type Queue struct {
-	client *sqs.Client
+	client operations
 	url    string
 }
 
+// operations are the operations of SQS that a queue calls: see package boot.
+type operations struct {
+	SendMessage             operation[sqs.SendMessageInput, sqs.SendMessageOutput]
+	ChangeMessageVisibility operation[sqs.ChangeMessageVisibilityInput, sqs.ChangeMessageVisibilityOutput]
+}
+
+type operation[In, Out any] func(context.Context, *In, ...func(*sqs.Options)) (*Out, error)
+
 // Open returns the queue at url.
-func Open(client *sqs.Client, url string) *Queue { return &Queue{client: client, url: url} }
+func Open(client *sqs.Client, url string) *Queue {
+	return &Queue{client: operations{client.SendMessage, client.ChangeMessageVisibility}, url: url}
+}
 
 // Send puts message on the queue as JSON, to be seen after delay (whole seconds).
 func (q *Queue) Send(ctx context.Context, message any, delay time.Duration) error {
