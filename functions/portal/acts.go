@@ -29,11 +29,13 @@ const byHandAccount = catalog.ByHandName
 type orderAct struct {
 	name, operation, title string
 	fresh                  bool
+	whole                  bool // it is done to the order, whatever lines it has
 	// says tells what will happen to the lines.
 	says   func(v *visit, lines []order.Fulfillment) []string
 	fields []string // of the form, beside the lines and the reason
 	button string
 	stop   bool
+	leads  string // the page that it leads to, below the order's; "": the order's
 	// do does it to the lines that were chosen. It returns the word for the address of the
 	// order's page: see orderDone.
 	do func(p *portal, v *visit, a chosen) (string, error)
@@ -108,7 +110,7 @@ var orderActs = []orderAct{
 		},
 	},
 	{
-		name: "return", operation: "return-order", title: "Give back", button: "Give back", stop: true, fields: []string{"return"},
+		name: "return", operation: "return-order", title: "Give back", button: "Give back", stop: true, whole: true, fields: []string{"return"},
 		says: func(_ *visit, lines []order.Fulfillment) []string {
 			says := []string{"What is given back is not delivered any more. The customer is not told, and nothing is paid back: do that at the platform.", "This cannot be undone."}
 			if slices.ContainsFunc(lines, func(f order.Fulfillment) bool { return f.KeysSeen() && f.Allocated > 0 }) {
@@ -119,11 +121,35 @@ var orderActs = []orderAct{
 		do: giveBack,
 	},
 	{
-		name: "replace", operation: "replace-key", title: "Replace a key", button: "Replace and mail", fields: []string{"key"},
+		name: "replace", operation: "replace-key", title: "Replace a key", button: "Replace and mail", whole: true, fields: []string{"key"},
 		says: func(_ *visit, lines []order.Fulfillment) []string {
 			return append([]string{"The order gets another key of the pool in place of the one that you choose, which nobody may use any more. All of its keys are mailed again.", "This cannot be undone."}, mailFacts(lines)...)
 		},
 		do: replaceKey,
+	},
+	{
+		name: "replace-link", operation: "replace-order-link", title: "Replace the link", button: "Replace", leads: "/page", whole: true,
+		says: func(*visit, []order.Fulfillment) []string {
+			return []string{
+				"The order's page gets another link. The one that the customer has stops working at once, for everybody who has it.",
+				"The customer is not told of the other one: it stands in each mail of the order from then on. Send the order again if the customer is to have it.", "This cannot be undone.",
+			}
+		},
+		do: func(p *portal, v *visit, a chosen) (string, error) {
+			return p.onWhole(v, a, "link-replaced", p.orders.acts.ReplaceLink)
+		},
+	},
+	{
+		name: "revoke-link", operation: "revoke-order-link", title: "Revoke the link", button: "Revoke", stop: true, leads: "/page", whole: true,
+		says: func(*visit, []order.Fulfillment) []string {
+			return []string{
+				"The link that the customer has stops working at once, for everybody who has it, and the order has no page until you give it another link. The customer is not told.",
+				"Keys that somebody has seen there are seen. This cannot be undone.",
+			}
+		},
+		do: func(p *portal, v *visit, a chosen) (string, error) {
+			return p.onWhole(v, a, "link-revoked", p.orders.acts.RevokeLink)
+		},
 	},
 	{
 		name: "erase", operation: "erase-order", title: "Erase the customer", button: "Erase", stop: true, fresh: true, fields: []string{"erase"},
@@ -229,7 +255,7 @@ func (p *portal) actPage(v *visit, act orderAct, lines []order.Fulfillment, f fo
 	if act.says != nil {
 		view.Says = act.says(v, lines)
 	}
-	if len(lines) > 1 && act.name != "return" && act.name != "replace" {
+	if len(lines) > 1 && !act.whole {
 		for _, line := range lines {
 			checked := !f.Values.Has("line") || f.Has("line", string(line.ID))
 			view.Choose = append(view.Choose, lineChoice{string(line.ID), fmt.Sprintf("%s × %d: %s", productName(line), line.Quantity, strings.ToLower(lineMark(line).Text)), checked})
@@ -288,7 +314,7 @@ func (p *portal) serveAct(act orderAct) func(*visit) (answer, error) {
 		}
 		word, err := act.do(p, v, a)
 		if err == nil {
-			return answer{see: path + "?done=" + word}, nil
+			return answer{see: path + act.leads + "?done=" + word}, nil
 		}
 		var stale *order.StaleError
 		if f, is := again(v.form, err); is {
@@ -374,6 +400,16 @@ func (p *portal) onEach(v *visit, a chosen, word string, do func(context.Context
 		err = cmp.Or(last, order.ErrState)
 	}
 	return word, err
+}
+
+// onWhole does something to an order as a whole, by its first line.
+func (p *portal) onWhole(v *visit, a chosen, word string, do func(context.Context, order.Fulfillment, lifecycle.Act) (order.Whole, error)) (string, error) {
+	first := a.all[0]
+	a.lines = a.all[:1]
+	return p.onEach(v, a, word, func(ctx context.Context, _ order.LineID, act lifecycle.Act) (order.Fulfillment, error) {
+		_, err := do(ctx, first, act)
+		return first, err
+	})
 }
 
 func sendAgain(p *portal, v *visit, a chosen) (string, error) {
@@ -468,17 +504,19 @@ func erase(p *portal, v *visit, a chosen) (string, error) {
 
 // ordersDone says what was done to an order, by the word in the address of its page.
 var ordersDone = map[string]band{
-	"bought":     {Says: "Bought: the webhook was taken as one of your shop's. What becomes of the order stands below."},
-	"held":       {Says: "Held: no key and no mail of this order goes out until you release it."},
-	"sent":       {Says: "Its mail is on its way."},
-	"corrected":  {Says: "The address was corrected, and its mail is on its way there. You are told of it by mail."},
-	"released":   {Says: "Released: it gets its keys and its mail."},
-	"rejected":   {Says: "Rejected: it gets no key. Pay the customer back at the platform."},
-	"cancelled":  {Says: "Cancelled: it waits no longer. Pay the customer back at the platform."},
-	"returned":   {Says: "Given back. Pay the customer back at the platform, if that was not done there."},
-	"replaced":   {Says: "It has another key, and its mail is on its way."},
-	"erased":     {Says: "What was kept of the customer of this order was erased."},
-	"erased-all": {Says: "What was kept of the customer of this order was erased. Their other orders follow within minutes."},
+	"by-hand":        {Says: "Fulfilled by hand: it gets its keys and its mail, as any other order."},
+	"by-hand-before": {Says: "This order was fulfilled by hand before, for the same customer. Nothing was done now."},
+	"bought":         {Says: "Bought: the webhook was taken as one of your shop's. What becomes of the order stands below."},
+	"held":           {Says: "Held: no key and no mail of this order goes out until you release it."},
+	"sent":           {Says: "Its mail is on its way."},
+	"corrected":      {Says: "The address was corrected, and its mail is on its way there. You are told of it by mail."},
+	"released":       {Says: "Released: it gets its keys and its mail."},
+	"rejected":       {Says: "Rejected: it gets no key. Pay the customer back at the platform."},
+	"cancelled":      {Says: "Cancelled: it waits no longer. Pay the customer back at the platform."},
+	"returned":       {Says: "Given back. Pay the customer back at the platform, if that was not done there."},
+	"replaced":       {Says: "It has another key, and its mail is on its way."},
+	"erased":         {Says: "What was kept of the customer of this order was erased."},
+	"erased-all":     {Says: "What was kept of the customer of this order was erased. Their other orders follow within minutes."},
 }
 
 // orderDone returns the band that says what was done. A hold can be undone by who may release,

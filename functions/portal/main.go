@@ -69,7 +69,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		merchants: merchants,
 		calls:     &idempotency.Guard{Store: store, Now: time.Now},
 		now:       time.Now,
-		orders:    newOrderDesk(store, merchants, fills, jobs, time.Now),
+		orders:    newOrderDesk(store, merchants, fills, jobs, env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000), time.Now),
 
 		overview: overview{lines: &search.Finder{Merchants: merchants, Lines: store, Now: time.Now}, held: store, shopIs: store},
 		stock: stock{

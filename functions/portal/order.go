@@ -28,6 +28,7 @@ type orderView struct {
 	Seen         []string // see seenOf
 	Lines        []lineView
 	Mends        []mendView
+	Link         linkView // to the customer's page; the visitor may see it, or it is empty
 	Acts         []actLink
 	Timeline     []moment
 	// Live means that something comes to it within moments: the page is to be read again.
@@ -77,6 +78,7 @@ type actLink struct {
 type wholeOrder struct {
 	id      string
 	lines   []order.Fulfillment
+	known   order.Whole
 	history map[order.LineID][]order.History
 }
 
@@ -88,7 +90,7 @@ func (p *portal) readOrder(v *visit) (wholeOrder, error) {
 	}
 	reading, ctx := errgroup.WithContext(v.Context())
 	reading.Go(func() (err error) {
-		whole.lines, err = p.linesOf(ctx, v, whole.id)
+		whole.lines, whole.known, err = p.knownOf(ctx, v, whole.id)
 		return err
 	})
 	reading.Go(func() (err error) {
@@ -100,11 +102,17 @@ func (p *portal) readOrder(v *visit) (wholeOrder, error) {
 
 // linesOf returns the lines of an order of the visitor's merchant, errNotFound if it has none.
 func (p *portal) linesOf(ctx context.Context, v *visit, id string) ([]order.Fulfillment, error) {
-	lines, err := p.orders.store.Lines(ctx, id)
+	lines, _, err := p.knownOf(ctx, v, id)
+	return lines, err
+}
+
+// knownOf returns the lines of an order, as linesOf does, and what is known of it as a whole.
+func (p *portal) knownOf(ctx context.Context, v *visit, id string) ([]order.Fulfillment, order.Whole, error) {
+	lines, known, err := p.orders.store.Order(ctx, id)
 	if err == nil && (len(lines) == 0 || lines[0].Merchant != v.Merchant) {
 		err = errNotFound
 	}
-	return lines, err
+	return lines, known, err
 }
 
 // mostInQueue is the last place of a queue that is counted.
@@ -129,12 +137,19 @@ func (p *portal) view(v *visit, whole wholeOrder) (orderView, error) {
 	}
 	places, known := make([]int, len(whole.lines)), make([]bool, len(whole.lines))
 	var origins map[pool.KeyID]inventory.Origin
+	var link linkView
 	reading, ctx := errgroup.WithContext(v.Context())
 	reading.SetLimit(32)
 	reading.Go(func() (err error) {
 		origins, err = p.orders.origins.Of(ctx, v.Merchant, keys)
 		return err
 	})
+	if v.may("get-order-link") {
+		reading.Go(func() (err error) {
+			link, err = p.linkOf(ctx, whole.lines, whole.known)
+			return err
+		})
+	}
 	for i, line := range whole.lines {
 		reading.Go(func() (err error) {
 			places[i], err = p.orders.store.QueuePlace(ctx, line, mostInQueue)
@@ -155,7 +170,7 @@ func (p *portal) view(v *visit, whole wholeOrder) (orderView, error) {
 	view := orderView{
 		Path: orderPath(whole.id), Number: first.Order, Account: first.Account, ByHand: first.Account == byHandAccount, Test: first.Side == pool.Test,
 		Mark: orderMark(whole.lines), Customer: first.Customer, ErasedAt: first.ErasedAt,
-		Acts: actsOn(v, whole), Timeline: timeline(whole.lines, whole.history, v.now),
+		Link: link, Acts: actsOn(v, whole), Timeline: timeline(whole.lines, whole.history, v.now),
 	}
 	for i, line := range whole.lines {
 		view.Seen = append(view.Seen, seenOf(line))

@@ -10,10 +10,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/catalog"
+	"keypool/shared/claim"
 	"keypool/shared/dynamo"
+	"keypool/shared/intake"
 	"keypool/shared/inventory"
 	"keypool/shared/lifecycle"
 	"keypool/shared/order"
+	"keypool/shared/orderpage"
 	"keypool/shared/phrase"
 	"keypool/shared/pool"
 	"keypool/shared/review"
@@ -34,15 +37,18 @@ type orderDesk struct {
 	eraser  *lifecycle.Eraser
 	review  *review.Desk
 	jobs    *inventory.Jobs
+	pages   *orderpage.Pages
+	byHand  *intake.ByHand
 }
 
 // newOrderDesk returns the use cases of orders over the tables. Fill and jobs are the queues
-// of those functions.
-func newOrderDesk(store *dynamo.Store, merchants *catalog.Cached, fill, jobs lifecycle.Sender, now func() time.Time) *orderDesk {
+// of those functions. MostUnits is how many units a line may have.
+func newOrderDesk(store *dynamo.Store, merchants *catalog.Cached, fill, jobs lifecycle.Sender, mostUnits int, now func() time.Time) *orderDesk {
 	acts := &lifecycle.Lifecycle{
 		Store: store, Wholes: store, Uploads: store, Notices: store, Keys: store, Corrections: store, Settings: store,
 		Fill: fill, By: "portal", Now: now,
 	}
+	shower := &lifecycle.Shower{Store: store, Now: now}
 	return &orderDesk{
 		store:   store,
 		search:  &search.Finder{Merchants: merchants, Lines: store, Now: now},
@@ -50,10 +56,15 @@ func newOrderDesk(store *dynamo.Store, merchants *catalog.Cached, fill, jobs lif
 		keys:    &inventory.Finder{Merchants: merchants, Keys: store, Lines: store, Uploads: store},
 		origins: &inventory.Origins{Keys: store, Uploads: store},
 		acts:    acts,
-		shower:  &lifecycle.Shower{Store: store, Now: now},
+		shower:  shower,
 		eraser:  &lifecycle.Eraser{Lines: store, Words: store, Fill: fill, Now: now},
 		review:  &review.Desk{Changes: acts, Held: store, Brakes: store, Now: now},
 		jobs:    &inventory.Jobs{Store: store, Pools: store, Uploads: store, Merchants: store, Queue: jobs, Now: now},
+		pages:   &orderpage.Pages{Settings: merchants, Common: catalog.NewCachedOrderPages(store, now), Keys: shower, Now: now},
+		byHand: &intake.ByHand{
+			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: fill, Notices: store, By: "portal", Now: now},
+			Orders: store, Notices: store, MaxQuantity: mostUnits,
+		},
 	}
 }
 
@@ -61,6 +72,8 @@ func newOrderDesk(store *dynamo.Store, merchants *catalog.Cached, fill, jobs lif
 type orderStore interface {
 	// Lines returns the lines of an order, none if there is no such order.
 	Lines(ctx context.Context, orderID string) ([]order.Fulfillment, error)
+	// Order returns the lines of an order, and what is known of it as a whole.
+	Order(ctx context.Context, orderID string) ([]order.Fulfillment, order.Whole, error)
 	// OrderHistory returns the events of each line of an order, oldest first.
 	OrderHistory(ctx context.Context, orderID string) (map[order.LineID][]order.History, error)
 	// QueuePlace returns the place of a line in its queue, up to most; 0: it does not wait.
@@ -75,6 +88,8 @@ func (p *portal) orderScreens() []screen {
 			{pattern: "GET /portal/orders/{order}", does: "get-order", serve: p.order},
 		},
 		p.actScreens(),
+		p.linkScreens(),
+		p.byHandScreens(),
 	)
 }
 

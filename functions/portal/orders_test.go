@@ -381,6 +381,9 @@ func TestOrder_ofAnotherMerchant(t *testing.T) {
 			p.hasNot("R-1", "marcel", "RIVAL-KEY")
 		}
 	}
+	if p := ada.get(pathOf(line) + "/page"); p.status != 404 {
+		t.Errorf("the customer's page: %d", p.status)
+	}
 	for _, act := range []string{"send", "release"} {
 		if p := ada.post("/portal/orders/several", url.Values{"act": {act}, "sure": {"1"}, "seen": {seenOf(line)}}); p.status != 404 {
 			t.Errorf("several, %s: %d", act, p.status)

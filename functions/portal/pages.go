@@ -56,6 +56,7 @@ var functions = template.FuncMap{
 	"count":   phrase.Count,
 	"dict":    dict,
 	"options": options,
+	"plus":    func(a, b int) int { return a + b },
 	"attr":    func(s string) template.HTMLAttr { return template.HTMLAttr(s) },
 }
 

@@ -63,6 +63,9 @@ func (s *sandbox) refuseOrderCalls() {
 		{"to cancel", "/cancel", func() order.Fulfillment { return s.plant(2, 1) }, url.Values{}, []string{canary.Customer, setting}},
 		{"to give all back", "/return", func() order.Fulfillment { return s.plant(22, 22) }, url.Values{}, []string{canary.Customer, setting}},
 		{"to erase a customer", "/erase", func() order.Fulfillment { return s.plant(1, 0) }, url.Values{"force": {"1"}, "all": {"1"}}, []string{canary.Customer, setting}},
+		{"the link of the customer's page", "/page", func() order.Fulfillment { return s.plant(1, 1) }, nil, []string{canary.Link, setting}},
+		{"to replace the link", "/replace-link", func() order.Fulfillment { return s.plant(1, 1) }, url.Values{}, nil},
+		{"to revoke the link", "/revoke-link", func() order.Fulfillment { return s.plant(1, 1) }, url.Values{}, nil},
 		{"to show keys", "/keys", func() order.Fulfillment { return s.plant(22, 22) }, url.Values{}, []string{canary.Customer, canary.Key, setting}},
 	} {
 		s.RefuseEachCall(c.name, func() []byte {
@@ -91,6 +94,14 @@ func (s *sandbox) refuseOrderCalls() {
 	s.RefuseEachCall("to release several", func() []byte {
 		return post("/portal/orders/several", url.Values{"act": {"release"}, "sure": {"1"}, "seen": {seenOf(s.plant(1, 0, held))}})
 	})
+	byHand := func(sure ...string) func() []byte {
+		return func() []byte {
+			return post(byHandPath, url.Values{"order": {rand.Text()}, "customer.email": {s.Canaries.Address(canary.Customer)}, "lines[0].product": {lambdatest.DryProduct}, "lines[0].quantity": {"1"}, "reason": {"a test"}, "sure": sure})
+		}
+	}
+	s.RefuseEachCall("the form of an order by hand", func() []byte { return s.call(byHandPath, nil, map[string]string{sessionCookie: s.session(0)}) }, setting)
+	s.RefuseEachCall("to ask about an order by hand", byHand(), canary.Customer, setting)
 	s.RefuseEachCall("to set the brake", func() []byte { return post("/portal/orders/brake", url.Values{}) })
+	s.RefuseEachCall("to fulfil an order by hand while the brake is set", byHand("1"))
 	s.RefuseEachCall("to take the brake off", func() []byte { return post("/portal/orders/brake/release", url.Values{}) })
 }

@@ -31,7 +31,7 @@ func (w *world) setUp() {
 	w.portal.previews = &settings.Previews{Store: w.store, Notices: w.store, Now: w.now}
 	w.portal.testOrders = &settings.TestOrders{Accounts: w.portal.accounts, Opener: &w.seals, Catalog: w.store, Webhook: standard.TestOrder, Front: &w.front, Now: w.now}
 	w.portal.refused, w.portal.publicURL = w.store, publicURL
-	w.portal.orders = newOrderDesk(w.store, catalog.NewCached(w.store, w.now), &w.fills, &w.jobs, w.now)
+	w.portal.orders = newOrderDesk(w.store, catalog.NewCached(w.store, w.now), &w.fills, &w.jobs, 1000, w.now)
 	w.portal.codes = &settings.Codes{Store: w.store, Refill: refill, Now: w.now}
 }
 

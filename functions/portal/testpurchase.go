@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"keypool/shared/catalog"
 	"keypool/shared/platform"
 	"keypool/shared/settings"
 )
@@ -41,14 +42,18 @@ func (p *portal) testPurchasePage(v *visit, f form) (answer, error) {
 	d := testPurchaseData{form: f, None: len(products) == 0 && next == ""}
 	if next == "" {
 		for _, product := range products {
-			name := product.ID
-			if product.Title != "" {
-				name = product.Title + " (" + product.ID + ")"
-			}
-			d.Products = append(d.Products, option{product.ID, name})
+			d.Products = append(d.Products, option{product.ID, titled(product)})
 		}
 	}
 	return answer{page: "test-purchase", title: "Try a purchase", data: d}, err
+}
+
+// titled is what people call a product, with its id.
+func titled(p catalog.Product) string {
+	if p.Title == "" {
+		return p.ID
+	}
+	return p.Title + " (" + p.ID + ")"
 }
 
 // placeTestOrder has a webhook sent as a shop sends one, and shows the order that it makes.

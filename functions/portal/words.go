@@ -228,6 +228,10 @@ func entryWords(e order.Entry, f order.Fulfillment, address string) moment {
 		if by == "" {
 			m.Class, m.Says = "good", "The customer opened the order's page and saw the keys."
 		}
+	case string(order.LinkReplaced):
+		m.Says, m.Small = "Its page got another link"+by+".", why(e.Code)
+	case string(order.LinkRevoked):
+		m.Says, m.Small = "The link of its page was revoked"+by+".", why(e.Code)
 	case string(order.Erased):
 		m.Says = "All that was kept of the customer was erased" + by + "."
 	case string(order.MailSent):

@@ -303,7 +303,7 @@ var Functions = []Function{
 		Description: "Where a merchant's people set up, watch and mend",
 		Memory:      512,
 		Timeout:     28 * time.Second,
-		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "SESSIONS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "JOBS_QUEUE_URL", "CATCHUP_QUEUE_URL", "KMS_KEY", "PUBLIC_URL", "SENDER", "CONFIGURATION_SET"},
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "SESSIONS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "JOBS_QUEUE_URL", "CATCHUP_QUEUE_URL", "KMS_KEY", "MAX_QUANTITY", "PUBLIC_URL", "SENDER", "CONFIGURATION_SET"},
 		Rights: []Right{
 			// As the API: people, tokens that are revoked, the audit trail, what a shop sets up, pools, key files and keys.
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.PeoplePrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix, dynamo.DomainsPrefix}},
@@ -315,7 +315,7 @@ var Functions = []Function{
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem ConditionCheckItem"}, // codes of products
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.NoticePrefix}},
-			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.NoticePrefix, dynamo.IdempotencyPrefix, dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix}},                      // of the second: forms that are sent twice
+			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.NoticePrefix, dynamo.IdempotencyPrefix, dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix}},   // of the second: forms that are sent twice; of the last: an order by hand while the brake is set
 			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.IdempotencyPrefix, dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix, dynamo.BuyerPrefix}}, // of the last: of a customer who is erased
 			{Target: sessionsTable, Actions: "GetItem PutItem DeleteItem", Items: []string{dynamo.SignInPrefix, dynamo.SessionsPrefix}},
 			{Target: sessionsTable, Actions: "UpdateItem", Items: []string{dynamo.SessionsPrefix, dynamo.LimitsPrefix}},

@@ -60,6 +60,30 @@ func (c *Claimer) ByHand(ctx context.Context, h ByHand) ([]order.Fulfillment, er
 	return lines, nil
 }
 
+// AskByHand returns the lines of an order as ByHand would claim for them, with the pools that
+// feed them and the keys that they are due, and those that are stored as they stand. Nothing is
+// stored. Its errors are those of ByHand; it says how many keys the lines get, so that Keys of h
+// does not count.
+func (c *Claimer) AskByHand(ctx context.Context, h ByHand) ([]order.Fulfillment, error) {
+	lines, _, err := c.Store.Order(ctx, h.Lines[0].ID.OrderHalf())
+	if err == nil {
+		lines, err = h.stored(lines)
+	}
+	var checked []checkedLine
+	if err == nil {
+		checked, _, err = c.checkByHand(ctx, lines)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask about an order by hand: %w", err)
+	}
+	for i := range lines {
+		if isNew(lines[i]) {
+			lines[i] = checked[i].line
+		}
+	}
+	return lines, nil
+}
+
 // isNew reports whether a line is not stored yet.
 func isNew(line order.Fulfillment) bool { return line.Version == 0 }
 
@@ -86,9 +110,12 @@ func sameByHand(stored, given order.Fulfillment) bool {
 // disconnected meanwhile has its keys, and no line of the order is left without a pool, of
 // which nobody would be told.
 func (c *Claimer) byHand(ctx context.Context, h ByHand, lines []order.Fulfillment) error {
-	checked, err := c.checkByHand(ctx, h, lines)
+	checked, asked, err := c.checkByHand(ctx, lines)
 	if err != nil {
 		return err
+	}
+	if h.Keys != asked.Keys && (h.Keys != 0 || asked.Keys > asked.Cap) {
+		return &asked
 	}
 	var claims errgroup.Group
 	claims.SetLimit(byHandAtOnce)
@@ -119,25 +146,25 @@ type checkedLine struct {
 }
 
 // checkByHand asks about an order before anything of it is stored: whether there is something
-// that feeds each of its new lines, and whether so many keys are meant. It returns what it saw of each line.
-func (c *Claimer) checkByHand(ctx context.Context, h ByHand, lines []order.Fulfillment) ([]checkedLine, error) {
-	review, err := c.Uncached.Review(ctx, lines[0].Merchant)
-	if err != nil {
-		return nil, err
-	}
-	checked := make([]checkedLine, len(lines))
+// that feeds each of its new lines, and how many keys they get. It returns what it saw of each line.
+func (c *Claimer) checkByHand(ctx context.Context, lines []order.Fulfillment) ([]checkedLine, KeysError, error) {
 	var unconnected UnconnectedError
 	var asked KeysError
+	review, err := c.Uncached.Review(ctx, lines[0].Merchant)
+	if err != nil {
+		return nil, asked, err
+	}
+	checked := make([]checkedLine, len(lines))
 	for i, line := range lines {
 		with, from, err := connect(ctx, c.Uncached, line)
 		if err != nil {
-			return nil, err
+			return nil, asked, err
 		}
 		checked[i] = checkedLine{with, from}
 		fed := connected(with)
 		if fed && with.SharedCode {
 			if _, fed, err = c.Store.Code(ctx, from.code); err != nil {
-				return nil, err
+				return nil, asked, err
 			}
 		}
 		if isNew(line) && !fed {
@@ -151,11 +178,8 @@ func (c *Claimer) checkByHand(ctx context.Context, h ByHand, lines []order.Fulfi
 			asked.Cap = most
 		}
 	}
-	switch {
-	case len(unconnected.Lines) > 0:
-		return nil, &unconnected
-	case h.Keys != asked.Keys && (h.Keys != 0 || asked.Keys > asked.Cap):
-		return nil, &asked
+	if len(unconnected.Lines) > 0 {
+		return nil, asked, &unconnected
 	}
-	return checked, nil
+	return checked, asked, nil
 }

@@ -23,6 +23,7 @@ type ByHand struct {
 // ByHandClaimer gives the lines of such an order their keys; see claim.Claimer.
 type ByHandClaimer interface {
 	ByHand(ctx context.Context, h claim.ByHand) ([]order.Fulfillment, error)
+	AskByHand(ctx context.Context, h claim.ByHand) ([]order.Fulfillment, error)
 }
 
 // KnownOrders reads the orders of a merchant's accounts.
@@ -55,23 +56,12 @@ type Wish struct {
 // one that an account knows: a customer whose webhook is late would get keys twice. One
 // that comes at the same moment is not seen.
 func (b *ByHand) Fulfil(ctx context.Context, w Wish) ([]order.Fulfillment, error) {
-	if err := w.Order.Check(b.MaxQuantity); err != nil {
-		return nil, err
-	}
-	account := catalog.ByHand(w.Merchant)
-	from := platform.Account{Merchant: account.Merchant, Name: account.Name, Origin: account.Origin}
-	h := claim.ByHand{By: w.By, Why: w.Why, Keys: w.Keys}
-	for _, line := range w.Order.Lines {
-		h.Lines = append(h.Lines, fulfillment(from, w.Order, line))
-	}
-	lines, err := b.Orders.Lines(ctx, h.Lines[0].ID.OrderHalf())
-	if err == nil && len(lines) == 0 {
-		err = b.known(ctx, w)
-	}
+	h, err := b.check(ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	if lines, err = b.Claims.ByHand(ctx, h); err != nil {
+	lines, err := b.Claims.ByHand(ctx, h)
+	if err != nil {
 		return nil, err
 	}
 	for _, line := range lines {
@@ -82,6 +72,34 @@ func (b *ByHand) Fulfil(ctx context.Context, w Wish) ([]order.Fulfillment, error
 		}
 	}
 	return lines, nil
+}
+
+// Ask returns the lines of an order as Fulfil would have them, with the pools that feed them and
+// the keys that they are due. Nothing is stored. Its errors are those of Fulfil.
+func (b *ByHand) Ask(ctx context.Context, w Wish) ([]order.Fulfillment, error) {
+	h, err := b.check(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	return b.Claims.AskByHand(ctx, h)
+}
+
+// check returns the order that a wish is for, if it can be taken.
+func (b *ByHand) check(ctx context.Context, w Wish) (claim.ByHand, error) {
+	h := claim.ByHand{By: w.By, Why: w.Why, Keys: w.Keys}
+	if err := w.Order.Check(b.MaxQuantity); err != nil {
+		return h, err
+	}
+	account := catalog.ByHand(w.Merchant)
+	from := platform.Account{Merchant: account.Merchant, Name: account.Name, Origin: account.Origin}
+	for _, line := range w.Order.Lines {
+		h.Lines = append(h.Lines, fulfillment(from, w.Order, line))
+	}
+	lines, err := b.Orders.Lines(ctx, h.Lines[0].ID.OrderHalf())
+	if err == nil && len(lines) == 0 {
+		err = b.known(ctx, w)
+	}
+	return h, err
 }
 
 // known returns *order.NumberUsedError if an account has an order of that number and side.

@@ -313,16 +313,44 @@ func (p *Pages) read(ctx context.Context, token string, limits map[access.Limit]
 	return v, attempts, nil
 }
 
-// Of returns the page of an order as it was read, false if it has none.
-func (p *Pages) Of(ctx context.Context, read lifecycle.Read) (View, bool, error) {
+// Link says how the link of an order's page stands.
+type Link string
+
+// What it says.
+const (
+	NoPage      Link = ""        // the order has no page: its products have none
+	LinkGood    Link = "good"    // whoever has it sees the page
+	LinkRevoked Link = "revoked" // there is none until another is made
+	LinkEnded   Link = "ended"   // it was made too long ago
+)
+
+// LinkOf returns the page of an order as it was read, and how its link stands. There is no View
+// with NoPage.
+func (p *Pages) LinkOf(ctx context.Context, read lifecycle.Read) (View, Link, error) {
 	if len(read.Lines) == 0 {
-		return View{}, false, nil
+		return View{}, NoPage, nil
 	}
 	v, err := p.view(ctx, read.Lines[0].ID.OrderHalf(), read.Lines, read.Whole)
-	if errors.Is(err, link.ErrInvalid) || err == nil && (v.whole.Link.Revoked || !p.Now().Before(v.Ends)) {
-		return View{}, false, nil
+	switch {
+	case errors.Is(err, link.ErrInvalid):
+		return View{}, NoPage, nil
+	case err != nil:
+		return View{}, NoPage, err
+	case v.whole.Link.Revoked:
+		return v, LinkRevoked, nil
+	case !p.Now().Before(v.Ends):
+		return v, LinkEnded, nil
 	}
-	return v, err == nil, err
+	return v, LinkGood, nil
+}
+
+// Of returns the page of an order as it was read, false if nobody can open it.
+func (p *Pages) Of(ctx context.Context, read lifecycle.Read) (View, bool, error) {
+	v, stands, err := p.LinkOf(ctx, read)
+	if err != nil || stands != LinkGood {
+		return View{}, false, err
+	}
+	return v, true, nil
 }
 
 // ShowTo adds the keys to a page, as far as they may be shown, for somebody who asks for them
