@@ -71,7 +71,7 @@ func (c *Claimer) asksForRisk(ctx context.Context, line order.Fulfillment) (bool
 
 // tellRisk tells the merchant of a risky order whose keys are gone.
 func (c *Claimer) tellRisk(ctx context.Context, line order.Fulfillment) error {
-	facts := notice.Facts{Orders: []string{line.Order}, Account: line.Account, Side: line.Side, Cause: line.Risk, Count: 1}
+	facts := notice.Facts{Orders: []string{line.Order}, OrderID: line.ID.OrderHalf(), Account: line.Account, Side: line.Side, Cause: line.Risk, Count: 1}
 	if err := c.Notices.RaiseNotice(ctx, notice.New(line.Merchant, notice.RiskAfterKeys, line.ID.OrderHalf(), facts, c.Now())); err != nil {
 		return fmt.Errorf("tell of a risky order: %w", err)
 	}

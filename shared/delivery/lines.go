@@ -175,10 +175,10 @@ func (k lineKind) apply(f order.Fulfillment, e order.History) change[order.Fulfi
 	switch e.Event {
 	case order.MailFailed:
 		tell := notice.New(f.Merchant, notice.MailFailed, fmt.Sprintf("%s#%d", f.ID, f.Mail.Number),
-			notice.Facts{Orders: []string{f.Order}, Product: f.Product, Side: f.Side, Count: 1, Cause: e.Code}, k.Now())
+			notice.Facts{Orders: []string{f.Order}, OrderID: f.ID.OrderHalf(), Product: f.Product, Side: f.Side, Count: 1, Cause: e.Code}, k.Now())
 		c.tell = &tell
 	case order.MailBounced, order.MailComplained:
-		tell := notice.Gather(f.Merchant, hourly[e.Event], notice.Facts{Orders: []string{f.Order}, Count: 1}, k.Now())
+		tell := notice.Gather(f.Merchant, hourly[e.Event], notice.Facts{Orders: []string{f.Order}, OrderID: f.ID.OrderHalf(), Count: 1}, k.Now())
 		c.tell = &tell
 	default: // nobody is told
 	}

@@ -10,7 +10,6 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/catalog"
-	"keypool/shared/link"
 	"keypool/shared/mail"
 	"keypool/shared/notice"
 	"keypool/shared/order"
@@ -71,16 +70,7 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 		return mail.Message{}, false, nil
 	}
 	if n.Kind == notice.HeldForReview {
-		if ok, err := k.listHeld(ctx, &n, merchant); err != nil || !ok {
-			return mail.Message{}, false, err
-		}
-	}
-	if n.Kind == notice.BigDay {
-		purpose := link.SetBrake
-		if n.Facts.Cause == notice.BrakeSet {
-			purpose = link.ReleaseBrake
-		}
-		if n.Facts.Link, err = k.link(merchant, purpose, notice.Day(n.RaisedAt)); err != nil {
+		if ok, err := k.listHeld(ctx, &n); err != nil || !ok {
 			return mail.Message{}, false, err
 		}
 	}
@@ -104,9 +94,7 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 			return mail.Message{}, false, err
 		}
 	}
-	if n.Kind == notice.Invitation || n.Kind == notice.LostInvitation || n.Kind == notice.OperatorHelp {
-		n.Facts.Link = k.PublicURL + access.PortalPath
-	}
+	n.Facts.Portal = k.PublicURL + access.PortalPath
 	if n.Kind == notice.ExpiringToken {
 		usedAt, ok, err := k.tokenUse(ctx, n)
 		if err != nil || !ok {
@@ -148,11 +136,10 @@ func (k noticeKind) toFormer(ctx context.Context, n notice.Notice, merchant cata
 	return m, m.To.Address != "", nil
 }
 
-// listHeld adds the lines to a notice that rules hold now, with a link to each and one to
-// all of them. It is false if there is nothing to tell: everything was decided, or told at
+// listHeld adds the lines to a notice that rules hold now. It is false if there is nothing to tell: everything was decided, or told at
 // once by the first notice of the hour. Of another line of that hour nobody knows whether it
 // was told: a claim may take long, and store a line that was held before the first one.
-func (k noticeKind) listHeld(ctx context.Context, n *notice.Notice, merchant catalog.Merchant) (ok bool, err error) {
+func (k noticeKind) listHeld(ctx context.Context, n *notice.Notice) (ok bool, err error) {
 	var told, hour time.Time
 	if id, rest := n.FirstHeld(); rest {
 		before, _, err := k.Notices.Read(ctx, id)
@@ -173,12 +160,9 @@ func (k noticeKind) listHeld(ctx context.Context, n *notice.Notice, merchant cat
 			if len(n.Facts.Held) == notice.KeptHeld {
 				continue
 			}
-			shown := notice.HeldLine{Order: line.Order, Product: cmp.Or(line.Title, line.Product), Quantity: line.Quantity}
+			shown := notice.HeldLine{Order: line.Order, OrderID: line.Line.OrderHalf(), Product: cmp.Or(line.Title, line.Product), Quantity: line.Quantity}
 			for _, reason := range line.Reasons {
 				shown.Why = append(shown.Why, reason.Says())
-			}
-			if shown.Link, err = k.link(merchant, link.Held, string(line.Line)); err != nil {
-				return false, err
 			}
 			n.Facts.Held = append(n.Facts.Held, shown)
 		}
@@ -186,20 +170,16 @@ func (k noticeKind) listHeld(ctx context.Context, n *notice.Notice, merchant cat
 			break
 		}
 	}
-	n.Facts.Link, err = k.link(merchant, link.HeldAll, string(side))
-	return ok, err
+	if n.Facts.Count == 1 {
+		n.Facts.OrderID = n.Facts.Held[0].OrderID
+	}
+	return ok, nil
 }
 
 const (
 	heldAtOnce = 100
 	mostHeld   = 10_000 // are counted in a mail
 )
-
-// link returns the address of a page that asks the merchant before it does something.
-func (k noticeKind) link(m catalog.Merchant, purpose link.Purpose, about string) (string, error) {
-	l := link.Link{Purpose: purpose, Merchant: m.Name, About: about, Until: k.Now().Add(link.GoodFor)}
-	return l.URL(k.PublicURL, m.LinkKey)
-}
 
 // makeSignIn makes the link and the code of a mail by which somebody signs in, who has the
 // address, and stores them as hashes: they stand in this mail alone, and those of earlier mails

@@ -129,7 +129,7 @@ func (k lineKind) tellRenewal(f order.Fulfillment, reason string) *notice.Notice
 		return nil
 	}
 	tell := notice.New(f.Merchant, notice.RenewalWaits, string(f.ID), notice.Facts{
-		Orders: []string{f.Order, f.Parent}, Product: f.Product, Account: f.Account, Side: f.Side, Count: 1, Cause: reason,
+		Orders: []string{f.Order, f.Parent}, OrderID: f.ID.OrderHalf(), Product: f.Product, Account: f.Account, Side: f.Side, Count: 1, Cause: reason,
 	}, k.Now())
 	return &tell
 }

@@ -43,6 +43,7 @@ type factsItem struct {
 	Uploads   []string `dynamodbav:"uploads,omitempty"`
 	File      string   `dynamodbav:"file,omitempty"`
 	Orders    []string `dynamodbav:"orders,omitempty"`
+	OrderID   string   `dynamodbav:"orderId,omitempty"`
 	Count     int      `dynamodbav:"count,omitempty"`
 	Cause     string   `dynamodbav:"cause,omitempty"`
 	Limit     int64    `dynamodbav:"limit,omitempty"`
@@ -210,7 +211,7 @@ func newNoticeItem(n notice.Notice) noticeItem {
 			Pool: f.Pool, Side: string(f.Side), Product: f.Product,
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
-			Mails: f.Mails, Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
+			Mails: f.Mails, Uploads: f.Uploads, File: f.File, Orders: f.Orders, OrderID: f.OrderID, Count: f.Count, Cause: f.Cause,
 			Limit: f.Limit, StartedAt: millis(f.Started), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample, Job: ended, Line: f.Line, Former: f.Former, SignIn: f.SignIn,
 		},
 		ExpiresAt:  expires,
@@ -268,7 +269,7 @@ func decodeNotice(item attrs) (notice.Notice, error) {
 			Pool: f.Pool, Side: pool.Side(f.Side), Product: f.Product,
 			Available: f.Available, Threshold: f.Threshold,
 			Waiting: f.Waiting, Missing: f.Missing, HeadNeeds: f.HeadNeeds,
-			Mails: f.Mails, Uploads: f.Uploads, File: f.File, Orders: f.Orders, Count: f.Count, Cause: f.Cause,
+			Mails: f.Mails, Uploads: f.Uploads, File: f.File, Orders: f.Orders, OrderID: f.OrderID, Count: f.Count, Cause: f.Cause,
 			Limit: f.Limit, Started: at(f.StartedAt), Products: products, Refused: refused, Changed: changed, Account: f.Account, Address: f.Address, Sample: sample, Job: ended, Line: f.Line, Former: f.Former, SignIn: f.SignIn,
 		},
 		Mail: i.entry(),

@@ -48,7 +48,7 @@ func (in *Intake) early(ctx context.Context, from platform.Account, paid platfor
 // tellEarly lists the order among the refusals, and tells the merchant.
 func (in *Intake) tellEarly(ctx context.Context, from platform.Account, paid platform.Paid) error {
 	problem := "was paid " + paid.PaidAt.UTC().Format(time.RFC3339) + ", before this account delivers (delivers_from): it is on hold until it is released"
-	facts := notice.Facts{Count: 1, Refused: []notice.Refused{{Order: paid.Order, Account: from.Name, Cause: paid.PaidAt.UTC().Format(time.DateOnly)}}}
+	facts := notice.Facts{Count: 1, OrderID: whole(from, pool.SideOf(paid.Test), paid.Order).ID, Refused: []notice.Refused{{Order: paid.Order, Account: from.Name, Cause: paid.PaidAt.UTC().Format(time.DateOnly)}}}
 	now := in.Now()
 	err := in.Records.KeepRefusal(ctx, order.Refusal{
 		Merchant: from.Merchant, Account: from.Name, Order: paid.Order, Side: pool.SideOf(paid.Test), Problem: problem, At: now,

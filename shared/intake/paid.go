@@ -219,7 +219,7 @@ func (in *Intake) tellNoAddress(ctx context.Context, line order.Fulfillment) err
 	if ignored, err := in.ignores(ctx, line); err != nil || ignored {
 		return err
 	}
-	facts := notice.Facts{Orders: []string{line.Order}, Account: line.Account, Count: 1}
+	facts := notice.Facts{Orders: []string{line.Order}, OrderID: line.ID.OrderHalf(), Account: line.Account, Count: 1}
 	return in.Records.KeepRefusal(ctx, order.Refusal{
 		Merchant: line.Merchant, Account: line.Account, Order: line.Order, Side: line.Side, Field: customerField, At: in.Now(),
 		Problem: "is missing: the order is on hold until the shop tells an address",
@@ -229,7 +229,7 @@ func (in *Intake) tellNoAddress(ctx context.Context, line order.Fulfillment) err
 // keepChanged keeps the refusal of a line that was paid again with another product or
 // quantity. The merchant is told once a line.
 func (in *Intake) keepChanged(ctx context.Context, line order.Fulfillment, field *platform.FieldError, differs claim.Part) error {
-	facts := notice.Facts{Orders: []string{line.Order}, Count: 1}
+	facts := notice.Facts{Orders: []string{line.Order}, OrderID: line.ID.OrderHalf(), Count: 1}
 	return in.Records.KeepRefusal(ctx, order.Refusal{
 		Merchant: line.Merchant, Account: line.Account, Order: line.Order, Side: line.Side, Field: field.Field, Problem: field.Problem, At: in.Now(),
 	}, notice.New(line.Merchant, notice.ChangedRepeat, string(line.ID), facts, in.Now()), in.paidAgain(line.ID, string(differs)))
@@ -240,7 +240,7 @@ func (in *Intake) keepChanged(ctx context.Context, line order.Fulfillment, field
 // order and return.
 func (in *Intake) keepPaidAgain(ctx context.Context, line, got order.Fulfillment) error {
 	problem := fmt.Sprintf("is paid again, and its line %s was returned %s: it gets no keys by itself; fulfil it by hand, or leave it", got.Line, got.ReturnedAt.UTC().Format(time.RFC3339))
-	facts := notice.Facts{Orders: []string{got.Order}, Account: line.Account, Side: got.Side, Started: got.ReturnedAt, Count: 1}
+	facts := notice.Facts{Orders: []string{got.Order}, OrderID: got.ID.OrderHalf(), Account: line.Account, Side: got.Side, Started: got.ReturnedAt, Count: 1}
 	return in.Records.KeepRefusal(ctx, order.Refusal{
 		Merchant: got.Merchant, Account: line.Account, Order: got.Order, Side: got.Side, Problem: problem, At: in.Now(),
 	}, notice.New(got.Merchant, notice.PaidAgain, got.ID.OrderHalf()+"#"+got.LastReturn, facts, in.Now()), in.paidAgain(got.ID, string(order.Returned)))

@@ -26,7 +26,7 @@ func (in *Intake) record(ctx context.Context, from platform.Account, event platf
 		}
 	}
 	if event.Refund != "" {
-		return in.ask(ctx, from, event.Order, notice.RefundUnclear, event.Refund)[0]
+		return in.ask(ctx, from, event.Order, []pool.Side{pool.SideOf(event.Test)}, notice.RefundUnclear, event.Refund)[0]
 	}
 	return platform.Result{Outcome: platform.Skipped, Order: event.Order, Line: event.Line, Type: event.Type}
 }

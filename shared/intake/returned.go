@@ -40,7 +40,7 @@ func (in *Intake) returned(ctx context.Context, from platform.Account, r platfor
 			err = in.tellMatched(ctx, from, event, lines...)
 		}
 		if err == nil && !clear {
-			results = append(results, in.ask(ctx, from, event.Order, notice.RefundUnclear, event.ID)...)
+			results = append(results, in.ask(ctx, from, event.Order, []pool.Side{side}, notice.RefundUnclear, event.ID)...)
 			continue
 		}
 		results = append(results, in.changed(ctx, event.Order, lines, err)...)
@@ -65,7 +65,7 @@ func (in *Intake) refundFailed(ctx context.Context, from platform.Account, event
 			return in.changed(ctx, event.Order, nil, err)
 		}
 	}
-	return in.ask(ctx, from, event.Order, notice.RefundFailed, event.ID)
+	return in.ask(ctx, from, event.Order, event.Sides(), notice.RefundFailed, event.ID)
 }
 
 // returnLines gives back units of lines, one after the other: each return checks the one
@@ -96,7 +96,7 @@ func (in *Intake) tellMatched(ctx context.Context, from platform.Account, event 
 	if !slices.ContainsFunc(lines, func(f order.Fulfillment) bool { return slices.Contains(f.MatchedRefunds, event.ID) }) {
 		return nil
 	}
-	return in.Records.RaiseNotice(ctx, in.question(from, event.Order, notice.RefundMatched, event.ID))
+	return in.Records.RaiseNotice(ctx, in.question(from, event.Order, lines[0].ID.OrderHalf(), notice.RefundMatched, event.ID))
 }
 
 // disputed puts an order on hold, releases it or gives it back, as its dispute comes and ends.
@@ -112,10 +112,15 @@ func (in *Intake) disputed(ctx context.Context, from platform.Account, r platfor
 	return results
 }
 
-// ask tells the merchant of something at an order that a person has to decide, once.
-func (in *Intake) ask(ctx context.Context, from platform.Account, number string, kind notice.Kind, id string) []platform.Result {
+// ask tells the merchant of something at an order that a person has to decide, once. The order
+// is on one of the sides.
+func (in *Intake) ask(ctx context.Context, from platform.Account, number string, sides []pool.Side, kind notice.Kind, id string) []platform.Result {
 	result := platform.Result{Outcome: platform.Accepted, Order: number}
-	if err := in.Records.RaiseNotice(ctx, in.question(from, number, kind, id)); err != nil {
+	orderID := ""
+	if len(sides) == 1 {
+		orderID = whole(from, sides[0], number).ID
+	}
+	if err := in.Records.RaiseNotice(ctx, in.question(from, number, orderID, kind, id)); err != nil {
 		slog.ErrorContext(ctx, "order.not_changed", "merchant", from.Merchant, "account", from.Name, "error", err)
 		result.Outcome = platform.Failed
 	}
@@ -123,8 +128,8 @@ func (in *Intake) ask(ctx context.Context, from platform.Account, number string,
 }
 
 // question is the notice of something at an order that a person has to decide.
-func (in *Intake) question(from platform.Account, number string, kind notice.Kind, id string) notice.Notice {
-	facts := notice.Facts{Orders: []string{number}, Account: from.Name, Cause: id, Count: 1}
+func (in *Intake) question(from platform.Account, number, orderID string, kind notice.Kind, id string) notice.Notice {
+	facts := notice.Facts{Orders: []string{number}, OrderID: orderID, Account: from.Name, Cause: id, Count: 1}
 	return notice.New(from.Merchant, kind, from.Name+"#"+number+"#"+id, facts, in.Now())
 }
 

@@ -21,7 +21,7 @@ func (in *Intake) skip(ctx context.Context, from platform.Account, event platfor
 		err = in.tellPayment(ctx, from, event)
 	case event.Unknown:
 		now, name := in.Now(), readable(event.Type)
-		facts := notice.Facts{Cause: name, Count: 1}
+		facts := notice.Facts{Account: from.Name, Cause: name, Count: 1}
 		dedupKey := from.Name + "#" + notice.Day(now) + "#" + name
 		err = in.Records.RaiseNotice(ctx, notice.New(from.Merchant, notice.UnknownEvent, dedupKey, facts, now))
 	}

@@ -87,7 +87,7 @@ func (l *Lifecycle) tellOf(change order.Change, act Act) []notice.Notice {
 	line, before := change.After, change.Before
 	number := len(line.Former)
 	key := line.ID.OrderHalf() + "#" + strconv.Itoa(number)
-	facts := notice.Facts{Orders: []string{line.Order}, Side: line.Side, Account: line.Account, Count: 1}
+	facts := notice.Facts{Orders: []string{line.Order}, OrderID: line.ID.OrderHalf(), Side: line.Side, Account: line.Account, Count: 1}
 	facts.Changed = []notice.Changed{{Name: line.Order, By: act.By, At: l.Now()}}
 	if before.Mail.ReachedNobody() {
 		facts.Cause = notice.CauseBounced

@@ -379,7 +379,7 @@ func (l *Lifecycle) applyTo(ctx context.Context, line order.Fulfillment, w order
 // PaidAfterReturn is the notice that asks the merchant, once an order, about a line that was
 // paid after its order was given back, or an amount of it.
 func PaidAfterReturn(line order.Fulfillment, now time.Time) notice.Notice {
-	facts := notice.Facts{Orders: []string{line.Order}, Account: line.Account, Side: line.Side, Count: 1}
+	facts := notice.Facts{Orders: []string{line.Order}, OrderID: line.ID.OrderHalf(), Account: line.Account, Side: line.Side, Count: 1}
 	return notice.New(line.Merchant, notice.PaidAfterReturn, line.ID.OrderHalf(), facts, now)
 }
 

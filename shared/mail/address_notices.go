@@ -16,7 +16,7 @@ func (w noticeWriter) addressMended() letter {
 		Words: words(
 			"Its keys are mailed to the new address, and so is everything about it from now on. Keys that reached the former address before can still be read there.",
 			"The former address was told that the mails go elsewhere now. It was not told where.",
-			"If you know of it, there is nothing to do. If not, somebody may be taking keys: have the token that did it revoked, with DELETE /v1/tokens/{id} or by a reply to this mail, and replace the order's keys with POST /v1/orders/{order}/replace.",
+			"If you know of it, there is nothing to do. If not, somebody may be taking keys: reply to this mail at once, and replace the order's keys on its page. If a token did it, revoke it: under Settings, API tokens.",
 		),
 		Details: w.facts("Order", first(f.Orders...), "Account", f.Account),
 	}
@@ -26,6 +26,5 @@ func (w noticeWriter) addressMended() letter {
 	for _, c := range f.Changed {
 		w.origin(&l.Details[0], c)
 	}
-	l.Details[0].add("To read it", "GET /v1/orders/{order}"+testQuery(f.Side))
 	return l
 }

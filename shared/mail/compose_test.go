@@ -3,10 +3,13 @@ package mail
 import (
 	"flag"
 	"fmt"
+	"html"
 	"maps"
 	"net/mail"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -204,15 +207,39 @@ func TestCustomerMail_page(t *testing.T) {
 		}
 		golden(t, "customer_page_"+language, m)
 	}
+	waits := func(f *order.Fulfillment) { f.Keys, f.Allocated, f.Mail.Kind = nil, 0, outbox.Delay }
 	for name, f := range map[string]order.Fulfillment{
-		"own_text": line(1),
-		"delay":    with(line(1), func(f *order.Fulfillment) { f.Keys, f.Allocated, f.Mail.Kind = nil, 0, outbox.Delay }),
+		"own_text":     line(1),
+		"delay":        with(line(1), waits),
+		"delay_arabic": with(with(line(1), waits), func(f *order.Fulfillment) { f.Language = "ar" }),
+		"partly":       with(line(3), func(f *order.Fulfillment) { f.Keys, f.Allocated, f.Mail.Kind = f.Keys[:1], 1, outbox.Delay }),
+		"replaced":     with(line(2), func(f *order.Fulfillment) { f.Mail.Number = 2 }),
+		"many":         line(50),
+		"renewal":      with(line(1), func(f *order.Fulfillment) { f.Parent, f.KeysOfParent, f.Keys, f.Allocated = "A-54", true, nil, 0 }),
+		"test":         with(line(1), func(f *order.Fulfillment) { f.Side = pool.Test }),
 	} {
 		m, err := ForLine(f, nil, nova, own, nil, page, sender, noon)
 		if err != nil {
 			t.Fatal(err)
 		}
 		golden(t, "customer_page_"+name, m)
+		says := "See your keys"
+		switch name {
+		case "delay", "partly", "renewal":
+			says = "See your order"
+		case "delay_arabic":
+			says = "عرض الطلب"
+		}
+		if links := mainButton.FindAllStringSubmatch(m.HTML, -1); len(links) != 1 || links[0][1] != page || links[0][2] != says {
+			t.Errorf("%s: the buttons are %q", name, links)
+		}
+		if !strings.Contains(m.Text, says+":\n"+page+"\n") {
+			t.Errorf("%s: the text has no line with the page:\n%s", name, m.Text)
+		}
+		without, err := ForLine(f, nil, nova, own, nil, "", sender, noon)
+		if err != nil || mainButton.MatchString(without.HTML) || strings.Contains(without.Text, says) {
+			t.Errorf("%s: without a page it has a button (%v)", name, err)
+		}
 	}
 }
 
@@ -604,7 +631,7 @@ func TestNoticeMail_golden(t *testing.T) {
 			{Order: "A-57", Account: "shop-eu", Cause: "2020-01-01"},
 			{Order: "A-58", Account: "shop-us", Cause: "2020-01-02"},
 		}}, nil},
-		"no_address":      {notice.NoAddress, "nova", notice.Facts{Orders: []string{"5501234567890"}, Account: "shop-eu", Count: 1}, nil},
+		"no_address":      {notice.NoAddress, "nova", notice.Facts{Orders: []string{"5501234567890"}, OrderID: ordered, Account: "shop-eu", Count: 1}, nil},
 		"no_address_many": {notice.NoAddress, "nova", notice.Facts{Orders: []string{"5501234567890", "5501234567891"}, Account: "shop-eu", Count: 1204}, nil},
 		"payment_ignored": {notice.PaymentIgnored, "nova", notice.Facts{Count: 1, Refused: []notice.Refused{
 			{Order: "in_9", Account: "stripe", Cause: "is an invoice that no Checkout session belongs to"},
@@ -613,33 +640,33 @@ func TestNoticeMail_golden(t *testing.T) {
 			{Order: "in_9", Account: "stripe", Cause: "is an invoice that no Checkout session belongs to"},
 			{Order: "in_10", Account: "stripe", Cause: "is an invoice that no Checkout session belongs to"},
 		}}, nil},
-		"mail_failed":          {notice.MailFailed, "nova", notice.Facts{Orders: []string{"A-58"}, Product: "111111", Count: 1, Cause: "MessageRejected"}, nil},
+		"mail_failed":          {notice.MailFailed, "nova", notice.Facts{Orders: []string{"A-58"}, OrderID: ordered, Product: "111111", Count: 1, Cause: "MessageRejected"}, nil},
 		"mail_failed_operator": {notice.MailFailed, "", notice.Facts{Orders: []string{"nova"}, Count: 1, Cause: "BadRequestException"}, nil},
 		"bounced":              {notice.Bounced, "nova", notice.Facts{Orders: []string{"A-58", "A-59"}, Count: 2}, nil},
 		"bounced_many":         {notice.Bounced, "nova", notice.Facts{Orders: []string{"A-58", "A-59"}, Count: 1002}, nil},
 		"bounced_operator":     {notice.Bounced, "", notice.Facts{Orders: []string{"nova", "stella"}, Count: 3}, nil},
-		"complained":           {notice.Complained, "nova", notice.Facts{Orders: []string{"A-60"}, Count: 1}, nil},
+		"complained":           {notice.Complained, "nova", notice.Facts{Orders: []string{"A-60"}, OrderID: ordered, Count: 1}, nil},
 		"complained_operator":  {notice.Complained, "", notice.Facts{Orders: []string{"nova"}, Count: 1}, nil},
 		"held":                 {notice.HeldForReview, "nova", heldFacts(pool.Live, 1, 1), nil},
 		"held_many":            {notice.HeldForReview, "nova", heldFacts(pool.Live, 3, 26), nil},
 		"held_test":            {notice.HeldForReview, "nova", heldFacts(pool.Test, 2, 2), nil},
-		"big_day":              {notice.BigDay, "nova", notice.Facts{Count: 1204, Threshold: 97, Link: "https://api.keypool.example/links/c2V0.c2ln"}, nil},
-		"big_day_first":        {notice.BigDay, "nova", notice.Facts{Count: 101, Link: "https://api.keypool.example/links/c2V0.c2ln"}, nil},
-		"big_day_braked":       {notice.BigDay, "nova", notice.Facts{Count: 1204, Threshold: 97, Cause: notice.BrakeSet, Link: "https://api.keypool.example/links/b2Zm.c2ln"}, nil},
+		"big_day":              {notice.BigDay, "nova", notice.Facts{Count: 1204, Threshold: 97}, nil},
+		"big_day_first":        {notice.BigDay, "nova", notice.Facts{Count: 101}, nil},
+		"big_day_braked":       {notice.BigDay, "nova", notice.Facts{Count: 1204, Threshold: 97, Cause: notice.BrakeSet}, nil},
 		"unknown_event":        {notice.UnknownEvent, "nova", notice.Facts{Count: 1, Cause: "order.shipped"}, nil},
 		"not_signed_secret":    {notice.NotSigned, "nova", notice.Facts{Count: 1, Account: "shop-eu", Cause: notice.CauseSecret}, nil},
 		"not_signed_clock":     {notice.NotSigned, "nova", notice.Facts{Count: 1, Account: "shop-eu", Cause: notice.CauseClock}, nil},
 		"catch_up_failed":      {notice.CatchupFailed, "nova", notice.Facts{Count: 1, Account: "shop-eu", Cause: "credentials.live_key does not serve: api.stripe.com answered 401: it does not know the API key: it was revoked, has expired, or is another side's; enter one that is valid"}, nil},
 		"webhook_inactive":     {notice.WebhookInactive, "nova", notice.Facts{Count: 1, Account: "shop-eu", Cause: notice.CauseInactive}, nil},
 		"webhook_missing":      {notice.WebhookInactive, "nova", notice.Facts{Count: 1, Account: "shop-eu", Cause: notice.CauseMissing}, nil},
-		"refund_failed":        {notice.RefundFailed, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Cause: "re_17", Count: 1}, nil},
-		"refund_matched":       {notice.RefundMatched, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Cause: "re_19", Count: 1}, nil},
-		"refund_unclear":       {notice.RefundUnclear, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Cause: "re_18", Count: 1}, nil},
-		"renewal_waits":        {notice.RenewalWaits, "nova", notice.Facts{Orders: []string{"A-62", "A-54"}, Product: "111111", Account: "shop-eu", Side: pool.Live, Cause: "ParentUnknown", Count: 1}, nil},
-		"paid_after_return":    {notice.PaidAfterReturn, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Count: 1}, nil},
-		"paid_again":           {notice.PaidAgain, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Started: noon.AddDate(0, 0, -2), Count: 1}, nil},
-		"risk_after_keys":      {notice.RiskAfterKeys, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Cause: "cancel", Count: 1}, nil},
-		"changed_repeat":       {notice.ChangedRepeat, "nova", notice.Facts{Orders: []string{"A-61"}, Count: 1}, nil},
+		"refund_failed":        {notice.RefundFailed, "nova", notice.Facts{Orders: []string{"A-61"}, OrderID: ordered, Account: "shop-eu", Cause: "re_17", Count: 1}, nil},
+		"refund_matched":       {notice.RefundMatched, "nova", notice.Facts{Orders: []string{"A-61"}, OrderID: ordered, Account: "shop-eu", Cause: "re_19", Count: 1}, nil},
+		"refund_unclear":       {notice.RefundUnclear, "nova", notice.Facts{Orders: []string{"A-61"}, OrderID: ordered, Account: "shop-eu", Cause: "re_18", Count: 1}, nil},
+		"renewal_waits":        {notice.RenewalWaits, "nova", notice.Facts{Orders: []string{"A-62", "A-54"}, OrderID: ordered, Product: "111111", Account: "shop-eu", Side: pool.Live, Cause: "ParentUnknown", Count: 1}, nil},
+		"paid_after_return":    {notice.PaidAfterReturn, "nova", notice.Facts{Orders: []string{"A-61"}, OrderID: ordered, Account: "shop-eu", Count: 1}, nil},
+		"paid_again":           {notice.PaidAgain, "nova", notice.Facts{Orders: []string{"A-61"}, OrderID: ordered, Account: "shop-eu", Started: noon.AddDate(0, 0, -2), Count: 1}, nil},
+		"risk_after_keys":      {notice.RiskAfterKeys, "nova", notice.Facts{Orders: []string{"A-61"}, OrderID: ordered, Account: "shop-eu", Cause: "cancel", Count: 1}, nil},
+		"changed_repeat":       {notice.ChangedRepeat, "nova", notice.Facts{Orders: []string{"A-61"}, OrderID: ordered, Count: 1}, nil},
 		"changed_account": {notice.ChangedAccount, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{
 			{Name: "shop-eu", Parts: []string{"credential api_key", "delivers_from"}, By: "the token back office", At: noon},
 		}}, nil},
@@ -706,30 +733,31 @@ func TestNoticeMail_golden(t *testing.T) {
 		}, nil},
 		"sample_waiting":         {notice.SampleMail, "nova", notice.Facts{Sample: &notice.Sample{Language: "ja"}, Sold: SampleProduct}, nil},
 		"changed_text_all":       {notice.ChangedText, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{{Name: notice.AllProducts, Parts: []string{"text de", "frame en"}, By: "the operator", At: noon}}}, nil},
-		"address_mended":         {notice.AddressMended, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Side: pool.Live, Count: 1, Changed: []notice.Changed{{Name: "A-61", By: "support", At: noon}}}, nil},
-		"address_mended_bounced": {notice.AddressMended, "nova", notice.Facts{Orders: []string{"A-61"}, Account: "shop-eu", Side: pool.Test, Cause: notice.CauseBounced, Count: 1, Changed: []notice.Changed{{Name: "A-61", By: "support", At: noon}}}, nil},
+		"address_mended":         {notice.AddressMended, "nova", notice.Facts{Orders: []string{"A-61"}, OrderID: ordered, Account: "shop-eu", Side: pool.Live, Count: 1, Changed: []notice.Changed{{Name: "A-61", By: "support", At: noon}}}, nil},
+		"address_mended_bounced": {notice.AddressMended, "nova", notice.Facts{Orders: []string{"A-61"}, OrderID: ordered, Account: "shop-eu", Side: pool.Test, Cause: notice.CauseBounced, Count: 1, Changed: []notice.Changed{{Name: "A-61", By: "support", At: noon}}}, nil},
 		"sign_in": {notice.SignIn, "", notice.Facts{
 			Link: "https://keypool.example/portal/sign-in/9kq3m2vXo0LJ3r8kqf1N2b7c4dP5QmT6wYvU9sA8eRt", Code: "123 4567", Browser: "Firefox on Windows", Started: noon,
 		}, nil},
-		"invitation": {notice.Invitation, "nova", notice.Facts{Link: "https://keypool.example/portal", Count: 1, Changed: []notice.Changed{
+		"invitation": {notice.Invitation, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{
 			{Name: "Grace Hopper", ID: "grace-hopper", Parts: []string{"role stock"}, By: "Ada Byron (ada)", At: noon},
 		}}, nil},
-		"lost_invitation": {notice.LostInvitation, "nova", notice.Facts{Link: "https://keypool.example/portal", Address: "grace@nova.example", Count: 1, Changed: []notice.Changed{
+		"lost_invitation": {notice.LostInvitation, "nova", notice.Facts{Address: "grace@nova.example", Count: 1, Changed: []notice.Changed{
 			{Name: "Grace Hopper", ID: "grace-hopper", Parts: []string{"role stock"}, By: "Ada Byron (ada)", At: noon},
 		}}, nil},
-		"lost_invitation_unwanted": {notice.LostInvitation, "nova", notice.Facts{Link: "https://keypool.example/portal", Address: "grace@nova.example", Cause: notice.CauseUnwanted, Count: 1, Changed: []notice.Changed{
+		"lost_invitation_unwanted": {notice.LostInvitation, "nova", notice.Facts{Address: "grace@nova.example", Cause: notice.CauseUnwanted, Count: 1, Changed: []notice.Changed{
 			{Name: "Grace Hopper", ID: "grace-hopper", Parts: []string{"role stock"}, By: "Ada Byron (ada)", At: noon},
 		}}, nil},
-		"operator_help": {notice.OperatorHelp, "nova", notice.Facts{Link: "https://keypool.example/portal", Count: 1, Changed: []notice.Changed{
+		"operator_help": {notice.OperatorHelp, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{
 			{Name: "You asked us to load keys.", Until: noon.Add(time.Hour), By: "the operator", At: noon},
 		}}, nil},
-		"operator_help_owner": {notice.OperatorHelp, "nova", notice.Facts{Link: "https://keypool.example/portal", Count: 1, Changed: []notice.Changed{
+		"operator_help_owner": {notice.OperatorHelp, "nova", notice.Facts{Count: 1, Changed: []notice.Changed{
 			{Until: noon.Add(time.Hour), By: "the operator", At: noon},
 		}}, nil},
 		"changed_address":        {notice.ChangedAddress, "nova", notice.Facts{Changed: []notice.Changed{{Name: "nova", By: "the operator", At: noon}}}, nil},
 		"changed_address_former": {notice.ChangedAddress, "nova", notice.Facts{Address: "stock@nova.example", Changed: []notice.Changed{{Name: "nova", By: "the operator", At: noon}}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
+			c.facts.Portal = "https://keypool.example/portal"
 			n := notice.New(c.merchant, c.kind, "x", c.facts, noon)
 			if c.kind == notice.SignIn || c.kind == notice.Invitation || strings.HasSuffix(name, "_owner") {
 				n.To = "ada@shop.example"
@@ -785,15 +813,72 @@ func TestForFormer(t *testing.T) {
 	}
 }
 
+// ordered is our name of an order.
+const ordered = "b0LJ3r8kqf1N2b7c4dP5QY"
+
 // heldFacts are those of a mail that shows some lines on hold, of so many.
 func heldFacts(side pool.Side, shown, all int) notice.Facts {
 	held := []notice.HeldLine{
-		{Order: "A-61", Product: elden.Title, Quantity: 3, Why: []string{order.HoldReviewRisk.Says(), order.HoldBrake.Says()}, Link: "https://api.keypool.example/links/aGVsZDE.c2ln"},
-		{Order: "A-62", Product: "<b>&", Quantity: 1200, Why: []string{order.HoldCap.Says()}, Link: "https://api.keypool.example/links/aGVsZDI.c2ln"},
-		{Order: "A-63", Product: elden.Title, Quantity: 1, Why: []string{order.HoldReviewOrders.Says()}, Link: "https://api.keypool.example/links/aGVsZDM.c2ln"},
+		{Order: "A-61", Product: elden.Title, Quantity: 3, Why: []string{order.HoldReviewRisk.Says(), order.HoldBrake.Says()}, OrderID: ordered},
+		{Order: "A-62", Product: "<b>&", Quantity: 1200, Why: []string{order.HoldCap.Says()}, OrderID: ordered},
+		{Order: "A-63", Product: elden.Title, Quantity: 1, Why: []string{order.HoldReviewOrders.Says()}, OrderID: ordered},
 	}
-	return notice.Facts{Side: side, Count: all, Held: held[:shown], Link: "https://api.keypool.example/links/YWxs.c2ln"}
+	facts := notice.Facts{Side: side, Count: all, Held: held[:shown]}
+	if all == 1 {
+		facts.OrderID = held[0].OrderID
+	}
+	return facts
 }
+
+// A notice has one main button, which leads into the portal. Its address names no order as a
+// platform does, and nobody; in plain text it has a line of its own.
+func TestNotices_haveOneButton(t *testing.T) {
+	facts := notice.Facts{
+		Portal: "https://keypool.example/portal", Pool: "elden & co", Side: pool.Live, Product: "111111", Orders: []string{"A-61"}, OrderID: ordered,
+		Account: "shop-eu", Uploads: []string{"20261123T115800-0123456789abcdef"}, Count: 1, Cause: "a cause", Address: "stock@nova.example",
+		Products: []notice.Product{{ID: "222/222", Side: pool.Live, Orders: []string{"A-61"}, Count: 1}},
+		Refused:  []notice.Refused{{Order: "A-61", Account: "shop-eu", Cause: "lines"}},
+		Changed:  []notice.Changed{{Name: "shop-eu", ID: "ada", Parts: []string{"role owner"}, By: "ada", At: noon}},
+		Held:     []notice.HeldLine{{Order: "A-61", OrderID: ordered, Product: "Elden", Quantity: 1, Why: []string{"risk"}}},
+		Job:      &notice.Job{ID: "20261123T101500-0f1e2d3c4b5a6978", Kind: job.Withdraw, Keys: 2},
+	}
+	none := []notice.Kind{notice.SignIn, notice.SampleMail, notice.KeysElsewhere, notice.Misplaced, notice.ChangedAddress} // the last one goes to the former address
+	for _, kind := range notice.Kinds {
+		if slices.Contains(none, kind) && kind != notice.ChangedAddress {
+			continue
+		}
+		f := facts
+		if kind == notice.RenewalWaits {
+			f.Cause = "ParentWaits"
+		}
+		for _, merchant := range []string{"nova", ""} {
+			m, err := ForNotice(notice.New(merchant, kind, "x", f, noon), nova, catalog.Pool{Name: "elden & co"}, nil, sender, "operator@keypool.example", noon)
+			if err != nil {
+				t.Fatal(kind, err)
+			}
+			links := mainButton.FindAllStringSubmatch(m.HTML, -1)
+			if merchant == "" || slices.Contains(none, kind) {
+				if len(links) != 0 {
+					t.Errorf("%s to %q has the button %s", kind, merchant, links[0])
+				}
+				continue
+			}
+			if len(links) != 1 {
+				t.Errorf("%s has %d buttons", kind, len(links))
+				continue
+			}
+			link, says := html.UnescapeString(links[0][1]), html.UnescapeString(links[0][2])
+			if !strings.Contains(m.Text, "\n"+says+":\n"+link+"\n") {
+				t.Errorf("%s: the text has no line with %s\n%s", kind, link, m.Text)
+			}
+			if !strings.HasPrefix(link, f.Portal) || strings.ContainsAny(link, " @") || strings.Contains(link, "A-61") || strings.Contains(link, "links/") {
+				t.Errorf("%s leads to %s", kind, link)
+			}
+		}
+	}
+}
+
+var mainButton = regexp.MustCompile(`<a class="main" href="([^"]*)"[^>]*>([^<]*)</a>`)
 
 func TestNotices_everyKindHasWords(t *testing.T) {
 	for _, kind := range notice.Kinds {

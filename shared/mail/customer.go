@@ -43,8 +43,9 @@ func (w customerWriter) write(sender mail.Address) (Message, error) {
 		letter.Preview = w.say.Delay.Preview
 		letter.Words = text.Body(text.PlainText, delay.Body, w.values())
 	}
-	if w.page != "" {
-		letter.Words = append(letter.Words, text.Body(text.PlainText, w.say.Page.Link, text.Values{text.URL: {w.page}})...)
+	letter.Button = button{w.say.Page.SeeOrder, w.page}
+	if f.Mail.Kind == outbox.Keys && !f.KeysOfParent { // the page of a renewal does not show those
+		letter.Button.Says = w.say.Page.SeeKeys
 	}
 	made := letter.mail()
 	made.From = named(w.senderName(), sender.Address)

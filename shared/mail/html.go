@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"cmp"
 	_ "embed"
 	"slices"
 	"unicode/utf8"
@@ -82,6 +83,12 @@ func (l letter) html() string {
 	for _, b := range l.Words {
 		w.block(b)
 	}
+	if l.Button.Link != "" {
+		w.button()
+	}
+	for _, b := range l.More {
+		w.block(b)
+	}
 	if l.Attached != "" {
 		w.Raw("\n", `<p class="soft" style="`, font, `margin:0 0 16px 0;font-size:14px;line-height:21px;color:#5a6472;">`).Text(l.Attached).Raw("</p>")
 	}
@@ -127,6 +134,20 @@ func (w *letterWriter) head() {
 			Text(b.Background).Raw(`;color:`).Text(b.Color).Raw(`;">`).Text(b.Text).Raw("</span></td>")
 	}
 	w.Raw("\n</tr></table>\n</td></tr>")
+}
+
+// The main button's colors in light mode, as in tokens.css.
+const buttonColor, onButton = "#0b57c2", "#ffffff"
+
+// button writes the main button: a table, since Outlook on Windows gives a link no padding. A
+// brand's color is one in which links can be read on the ground of keys, so that white can be
+// read on it.
+func (w *letterWriter) button() {
+	color := cmp.Or(w.Color, buttonColor)
+	w.Raw("\n", `<table role="presentation" cellpadding="0" cellspacing="0" border="0" style="margin:4px 0 20px 0;border-collapse:separate;">
+<tr><td class="main" align="center" style="padding:12px 22px;border-radius:8px;background:`).Text(color).
+		Raw(`;"><a class="main" href="`).Address(w.Button.Link).Raw(`" style="`, font, `font-size:16px;line-height:24px;font-weight:600;color:`, onButton, `;text-decoration:none;">`).
+		Text(w.Button.Says).Raw("</a></td></tr>\n</table>")
 }
 
 // details writes a titled table.

@@ -20,17 +20,20 @@ func (w noticeWriter) jobEnded() letter {
 	case j.Left > 0:
 		l.Badge = warn("Please look")
 		l.Words = append(l.Words, words(fmt.Sprintf(
-			"%s left as %s, since the customer is still owed keys or a mail: ask again once that is not so, or with force, POST /v1/customers/erase.",
+			"%s left as %s, since the customer is still owed keys or a mail: ask again once that is not so, or have these erased as well.",
 			phrase.Capital(phrase.Count(j.Left, "line"))+phrase.Plural(j.Left, " was", " were"), phrase.Plural(j.Left, "it is", "they are"),
 		))...)
 	}
-	l.Words = append(l.Words, words("If nobody of yours asked for it, somebody else has a token of yours: DELETE /v1/tokens/{token} revokes it.")...)
+	l.Words = append(l.Words, words(notYours)...)
 	l.Details = w.facts(
 		"Job", j.ID, "Asked for by", j.By, "Asked for at", w.moment(w.n.Facts.Started),
-		"Cancelled by", j.CancelledBy, "Ended", w.moment(w.n.RaisedAt), "To read it", "GET /v1/jobs/{job}",
+		"Cancelled by", j.CancelledBy, "Ended", w.moment(w.n.RaisedAt),
 	)
 	return l
 }
+
+// notYours says what to do of something that no one of the merchant's people did.
+const notYours = "If none of your people did this, somebody else has a token of yours: revoke it in the Merchant Portal, under Settings, API tokens."
 
 // jobDone says in a title and a paragraph what a job has done.
 func (w noticeWriter) jobDone(j notice.Job) (title, said string) {

@@ -22,7 +22,9 @@ type letter struct {
 	Title       string
 	Greeting    string
 	Words       []text.Block
-	Attached    string // a sentence about the attached file
+	Button      button       // below the words
+	More        []text.Block // words below the button
+	Attached    string       // a sentence about the attached file
 	Details     []details
 	Closing     []string
 	Footer      string
@@ -39,6 +41,9 @@ type badge struct {
 func calm(text string) *badge { return &badge{text, "calm", "#e3eefc", "#174a91"} }
 func warn(text string) *badge { return &badge{text, "warn", "#fdf0cf", "#7a5200"} }
 func stop(text string) *badge { return &badge{text, "stop", "#fde4e3", "#9b1c1c"} }
+
+// button leads to where one acts. A mail has one at most; without an address it has none.
+type button struct{ Says, Link string }
 
 // details is a titled table. Rows without a value are left out.
 type details struct {
@@ -75,9 +80,16 @@ func (l letter) plain() string {
 	}
 	add(l.Title)
 	add(l.Greeting)
-	if words := keys(l.Words); words != "" {
-		parts = append(parts, words)
+	addWords := func(words []text.Block) {
+		if words := keys(words); words != "" {
+			parts = append(parts, words)
+		}
 	}
+	addWords(l.Words)
+	if l.Button.Link != "" { // on a line of its own, so that nothing clings to it
+		parts = append(parts, said(l.Button.Says+strings.TrimRight(cmp.Or(l.Colon, ":"), " "))+"\n"+l.Button.Link)
+	}
+	addWords(l.More)
 	add(l.Attached)
 	for _, table := range l.Details {
 		lines := []string{table.Title}

@@ -55,6 +55,10 @@ func composeNotice(n notice.Notice, m catalog.Merchant, p catalog.Pool, uploads 
 	}
 	l.Preview = first(l.Preview, text.OneLine(text.Plain(l.Words)))
 	l.Subject = first(l.Subject, strings.TrimSuffix(l.Title, "."))
+	if l.Button = w.button(); n.Kind == notice.SignIn {
+		l.Button = button{"Sign in", n.Facts.Link}
+	}
+	l.Words, l.More = aroundButton(l.Words)
 	made := l.mail()
 	made.From = mail.Address{Name: first(sender.Name, "Keypool"), Address: sender.Address}
 	made.To = mail.Address{Address: operator}
@@ -63,6 +67,15 @@ func composeNotice(n notice.Notice, m catalog.Merchant, p catalog.Pool, uploads 
 		made.ReplyTo = operator
 	}
 	return made, nil
+}
+
+// aroundButton parts the words of a notice: the first paragraph says what has happened, and the
+// button follows at once. It follows all words where that paragraph begins a list.
+func aroundButton(words []text.Block) (above, below []text.Block) {
+	if len(words) == 0 || strings.HasSuffix(text.Plain(words[:1]), ":") {
+		return words, nil
+	}
+	return words[:1], words[1:]
 }
 
 // noticeWriter writes one notice.
@@ -164,9 +177,9 @@ func (w noticeWriter) empty() letter {
 	if !f.Started.IsZero() {
 		what += fmt.Sprintf(" The oldest has waited since %s.", w.moment(f.Started))
 	}
-	turn := "They are safe and are served oldest first, each as soon as there are keys for it; the customers are mailed by themselves."
+	turn := "The orders are safe and are served oldest first, each as soon as there are keys for it; the customers are mailed by themselves."
 	if f.Waiting == 1 {
-		turn = "It is safe and is served as soon as there are keys for it; the customer is mailed by itself."
+		turn = "The order is safe and is served as soon as there are keys for it; the customer is mailed by itself."
 	}
 	if f.HeadNeeds > 1 && f.Waiting > 1 {
 		turn += fmt.Sprintf(" The first in line needs %s at once: smaller orders behind it wait for their turn.", phrase.Count(f.HeadNeeds, "key"))
@@ -194,7 +207,7 @@ func (w noticeWriter) unconnected() letter {
 		l.Words = append(l.Words, words(
 			shippedWords(shipped),
 			"If it is no mistake, mark the product as ignored in its settings here. If it is one, say so in the shop: in Shopify, switch off “This is a physical product” at the product; in Stripe, take shippable from it, or put the metadata keypool_product on it. "+
-				"Such orders do not wait: give their customers keys by hand, POST /v1/orders/{order}/fulfil.",
+				"Such orders do not wait: a program of yours can give their customers keys by hand: see “fulfil” in the API's document.",
 		)...)
 	}
 	if len(unfed) == 0 {
@@ -240,10 +253,10 @@ func unfedLetter(products []notice.Product) letter {
 		Title: title,
 		Words: words(
 			sold,
-			"The orders are safe and wait. Connect a product to a pool, in its settings or with the merchant's default pool, or set its code, PUT /v1/codes/{product}: "+
+			"The orders are safe and wait. Say in the product's settings which pool its keys come from, or enter the one code that all get: "+
 				"all orders for it are then served by themselves, oldest first.",
-			"You are told at once when this begins, then once a day for each account, of all such products together. If one is without keys, mark it as ignored in its settings. "+
-				"If the account sells many other things, set its other_products to ignore, and nothing that is not set up is told.",
+			"You are told at once when this begins, then once a day for each account, of all such products together. If one is sold without keys, mark it as ignored in its settings. "+
+				"If the shop sells many other things, have the account ignore all products that are not set up here: its page has that setting.",
 		),
 	}
 }
@@ -262,13 +275,13 @@ func (w noticeWriter) orderRefused() letter {
 	if len(f.Refused) == 1 && f.Refused[0].Order != "" {
 		order = "order " + f.Refused[0].Order
 	}
-	told := "The first order that we cannot take is told at once, others of the same hour together when it ends. The API lists them all: GET /v1/refusals."
+	told := "The first order that we cannot take is told at once, others of the same hour together when it ends."
 	l := letter{
 		Badge: stop("Action needed"),
 		Title: fmt.Sprintf("We could not take %s.", order),
 		Words: words(
 			fmt.Sprintf("Your shop told us of %s, by a signed message or when we asked for what we missed. We could not take what it told us, so no key was sent for that.", order),
-			"Correct what is named below in the shop, or the limit it runs into, and let the platform send the message again. If that is no help, give the customer a key by hand: POST /v1/orders/{order}/fulfil.",
+			"Correct what is named below in the shop, or the limit it runs into, and let the platform send the message again. If that is no help, a program of yours can give the customer a key by hand: see “fulfil” in the API's document.",
 			told,
 		),
 	}
@@ -276,7 +289,7 @@ func (w noticeWriter) orderRefused() letter {
 		l.Title = fmt.Sprintf("We could not take %s.", phrase.Count(f.Count, "order"))
 		l.Words = words(
 			fmt.Sprintf("Your shop told us of %s, by signed messages or when we asked for what we missed. We could not take what it told us, so no key was sent for any of that.", phrase.Count(f.Count, "order")),
-			"Correct what is named below in the shop, or the limit it runs into, and let the platform send the messages again. If that is no help, give these customers keys by hand: POST /v1/orders/{order}/fulfil.",
+			"Correct what is named below in the shop, or the limit it runs into, and let the platform send the messages again. If that is no help, a program of yours can give these customers keys by hand: see “fulfil” in the API's document.",
 			told,
 		)
 	}
@@ -292,7 +305,7 @@ func (w noticeWriter) refusals(title string) []details {
 		list.add(first(r.Order, "without a number")+" ("+r.Account+")", r.Cause)
 	}
 	if more := f.Count - len(f.Refused); more > 0 {
-		list.add("And "+phrase.Number(more)+" more", "see GET /v1/refusals")
+		list.add("And "+phrase.Number(more)+" more", "on the page of the account")
 	}
 	return append([]details{list}, w.facts("Seen", w.moment(w.n.RaisedAt))...)
 }
@@ -308,8 +321,8 @@ func (w noticeWriter) paidBefore() letter {
 		Title: title,
 		Words: words(
 			"Your shop told us of orders that were paid before the account delivers: most often they were edited there, or the shop was connected just now. So that nothing is sold again, they are on hold, and no key was sent for them.",
-			"If these customers have what they paid for, there is nothing to do. If one has not, release the order by the API: POST /v1/orders/{order}/release. An earlier delivers_from of the account is for orders that we have not heard of yet.",
-			"The first such order of a day is told at once, others together when the day ends. The API lists them all: GET /v1/refusals.",
+			"If these customers have what they paid for, there is nothing to do. If one has not, release the order. To set an earlier day for the account is of use only for orders that we have not heard of yet.",
+			"The first such order of a day is told at once, others together when the day ends.",
 		),
 	}
 	l.Details = w.refusals("Paid")
@@ -331,7 +344,7 @@ func (w noticeWriter) mailLimit() letter {
 		Title: phrase.Capital(phrase.Count(f.Count, "mail")) + " to you " + phrase.Plural(f.Count, "was", "were") + " not sent: the day's limit is reached.",
 		Words: words(
 			fmt.Sprintf("You get up to %s mails from Keypool in a day, by UTC, and have got them. Below are the subjects of those that were not sent after that. Mails to your customers do not count, and all go out.", phrase.Number(int(f.Limit))),
-			"Nothing that they tell is lost. The API lists the orders that need you, GET /v1/orders?attention=true, and what became of your files, GET /v1/uploads.",
+			"Nothing that they tell is lost. The Merchant Portal shows the orders that need you, and what became of your files.",
 			"Further ones of the same day are told together when it ends, at midnight UTC. Warnings of stock, orders that get no keys, and changes of who may do what are mailed at once all the while.",
 			"If so many mails are usual here, whoever runs Keypool for you can raise the limit: reply to this mail.",
 		),
@@ -354,9 +367,9 @@ func (w noticeWriter) noAddress() letter {
 		Title: title,
 		Words: words(
 			which+" paid, and the shop told us no mail address of the customer: there is nowhere to send the keys. What was bought is on hold, and takes no keys yet.",
-			"Enter the customer's address at the order in the shop. When the shop tells us of the order again, or we find that it has changed, the keys are sent by themselves; an order from before its account delivers must be released as well. A key to the shop's API has us look every 15 minutes. Without one, Shopify does not tell of the order again: give it back, POST /v1/orders/{order}/return, and fulfil it by hand, POST /v1/orders/{order}/fulfil, under a number that you choose.",
+			"Enter the customer's address at the order in the shop. When the shop tells us of the order again, or we find that it has changed, the keys are sent by themselves; an order from before its account delivers must be released as well. A key to the shop's API has us look every 15 minutes. Without one, Shopify does not tell of the order again: enter such a key on the page of the account.",
 			"If your Shopify orders have addresses, your app may not read them: give it access to protected customer data with email addresses (Dev Dashboard, your app, API access). Then change something at each order, such as its note, so that we read it again.",
-			"If somebody is to have no keys, give the order back: POST /v1/orders/{order}/return. The first such order of an hour is told at once, others together when the hour ends; GET /v1/refusals lists them all.",
+			"If somebody is to have no keys, give the order back, on its page. The first such order of an hour is told at once, others together when the hour ends.",
 		),
 		Details: w.facts(phrase.Plural(f.Count, "Order", "Orders"), orders, "Account", f.Account, "Seen", w.moment(w.n.RaisedAt)),
 	}
@@ -373,9 +386,9 @@ func (w noticeWriter) paymentIgnored() letter {
 		Title: title,
 		Words: words(
 			"Your platform told us of money that did not come by an order which Keypool delivers: nothing says which keys it is for. So no key was sent.",
-			"If a customer is to have keys for such a payment, give them by hand: POST /v1/orders/{order}/fulfil. If you sell keys in this way, have the customers order by the platform's own checkout: the guide of the account's platform says which orders are delivered.",
-			"If these payments are for other things, there is nothing to do. Set other_products of the account to ignore, and you are not told of them.",
-			"The first such payment of a day is told at once, others together when the day ends. The API lists them all: GET /v1/refusals.",
+			"If a customer is to have keys for such a payment, a program of yours can give them by hand: see “fulfil” in the API's document. If you sell keys in this way, have the customers order by the platform's own checkout: the account's steps in the Merchant Portal say which orders are delivered.",
+			"If these payments are for other things, there is nothing to do. Have the account ignore all products that are not set up here, and you are not told of them: its page has that setting.",
+			"The first such payment of a day is told at once, others together when the day ends.",
 		),
 	}
 	l.Details = w.refusals("Paid")
@@ -416,7 +429,7 @@ func (w noticeWriter) refundUnclear() letter {
 	return w.lookAt(
 		"Which keys of order %s were refunded?",
 		"An amount of order %s was given back, and neither it nor its platform says for which units. No key was taken back: we cannot tell which.",
-		"If keys are to be taken back, do so by the API: POST /v1/orders/{order}/return names the lines and the units, and this refund as refund. If not, there is nothing to do.",
+		"If keys are to be taken back, choose Give back on the order's page, and what it is for. If not, there is nothing to do.",
 		"Refund", w.n.Facts.Cause,
 	)
 }
@@ -424,8 +437,8 @@ func (w noticeWriter) refundUnclear() letter {
 func (w noticeWriter) refundMatched() letter {
 	return w.lookAt(
 		"Is the refund of order %s for what you returned before?",
-		"Units of order %s were returned by the API, and now the platform has refunded units of the same line. We take it to be the same return: no key was taken for those units again.",
-		"If so, there is nothing to do. If it was for further units, take their keys by the API: POST /v1/orders/{order}/return names the line and the units, and this refund as refund.",
+		"A person gave back units of order %s, and now the platform has refunded units of the same line. We take it to be the same return: no key was taken for those units again.",
+		"If so, there is nothing to do. If it was for further units, choose Give back on the order's page, and what it is for.",
 		"Refund", w.n.Facts.Cause,
 	)
 }
@@ -434,7 +447,7 @@ func (w noticeWriter) paidAfterReturn() letter {
 	return w.lookAt(
 		"Order %s was refunded before we heard that it was paid.",
 		"The platform reported a refund, or a lost dispute, of order %s before it reported the payment. The order is on hold: no key was sent.",
-		"Most likely it was paid and refunded at once, and there is nothing to do. If it was paid again, release it by the API: POST /v1/orders/{order}/release.",
+		"Most likely it was paid and refunded at once, and there is nothing to do. If it was paid again, release it, on its page.",
 	)
 }
 
@@ -442,7 +455,7 @@ func (w noticeWriter) paidAgain() letter {
 	return w.lookAt(
 		"Order %s was returned, and your shop says that it is paid.",
 		"Your shop had given order %s back, in whole or in part: it was cancelled or refunded, and Keypool took its keys back. By now the shop says that it is paid. A return is final, so that no key was sent for it again, and the customer may be waiting.",
-		"If it was cancelled by mistake, or was paid once more, fulfil it by hand by the API: POST /v1/orders/{order}/fulfil, with the customer's address and the products, under a number that you choose. If the customer has the money back, there is nothing to do.",
+		"If it was cancelled by mistake, or was paid once more, a program of yours can fulfil it by hand, under a number that you choose: see “fulfil” in the API's document. If the customer has the money back, there is nothing to do.",
 		"Returned", w.moment(w.n.Facts.Started),
 	)
 }
@@ -451,7 +464,7 @@ func (w noticeWriter) riskAfterKeys() letter {
 	return w.lookAt(
 		"Order %s is called risky, and its keys are sent.",
 		"The platform called order %s risky after it was paid. Your rules hold risky orders, but its keys had been mailed by then, or were being mailed. Nothing was changed.",
-		"Look at the order there. If you pay it back, Keypool takes the keys back as your settings say; they cannot be unsent. POST /v1/orders/{order}/hold of the API keeps them from being mailed again.",
+		"Look at the order there. If you pay it back, Keypool takes the keys back as your settings say; they cannot be unsent. Put the order on hold, on its page, and they are not mailed again.",
 		"The platform's word", w.n.Facts.Cause,
 	)
 }
@@ -475,7 +488,7 @@ func (w noticeWriter) renewalWaits() letter {
 		Title: fmt.Sprintf("Order %s renews order %s, whose keys we cannot send.", renewal, parent),
 		Words: words(
 			fmt.Sprintf("The product %s is set to mail a renewal the keys of the order that it renews. The mail of order %s is held back, since %s", f.Product, renewal, causesOfRenewal[f.Cause]),
-			"If the customer is to get a new key instead, return the order by the API, POST /v1/orders/{order}/return, and have your shop send an order without a parent.",
+			"If the customer is to get a new key instead, give the order back, on its page, and have your shop send an order without a parent.",
 			"You are told this once a line.",
 		),
 		Details: w.facts("Order", renewal, "Renews", parent, "Product", f.Product, "Account", f.Account, "Seen", w.moment(w.n.RaisedAt)),
@@ -490,7 +503,7 @@ func (w noticeWriter) unknownEvent() letter {
 		Words: words(
 			fmt.Sprintf("Your shop sent us an event of the type %s. It was signed as it should be, but Keypool acts on no event of this type: nothing was stored, and no key was sent for it.", name),
 			"If it tells of an order that was paid, refunded or disputed, have the shop send it as order.paid, order.refunded or order.disputed: the API's document describes these events under webhooks. If it tells of something else, there is nothing to do, and the shop need not send it.",
-			"Which events count for an account of the platform generic, its settings say: event.paid and event.returned name them. If the name ends with (not passed: …), the event did not pass that test of the settings; of a refund, nothing was taken back.",
+			"Which events count for an account of another platform, its settings say: event.paid and event.returned name them. If the name ends with (not passed: …), the event did not pass that test of the settings; of a refund, nothing was taken back.",
 			"You are told this once a day for each type.",
 		),
 		Details: w.facts("Type", name, "Seen", w.moment(w.n.RaisedAt)),
@@ -515,7 +528,7 @@ func (w noticeWriter) notSigned() letter {
 			"Please set the clock of the machine that sends it, or have it sign each message when it is sent. Then let the shop send what failed again.",
 		)
 	}
-	l.Words = append(l.Words, words("You are told this once an hour for each account. How many messages were not signed, and when the last good one came, is in the API: GET /v1/accounts/"+f.Account+".")...)
+	l.Words = append(l.Words, words("You are told this once an hour for each account. How many messages were not signed, and when the last good one came, stands on the page of the account.")...)
 	l.Details = w.facts("Account", f.Account, "Seen", w.moment(w.n.RaisedAt))
 	return l
 }
@@ -528,7 +541,7 @@ func (w noticeWriter) catchupFailed() letter {
 		Words: words(
 			fmt.Sprintf("Every 15 minutes we ask the payment platform of your account %s what was paid and refunded, so that an order whose webhook never came gets its keys all the same. That fails, for the reason below.", f.Account),
 			"Webhooks are taken as before. But an order whose webhook is lost, or for which we have to ask first, now waits until this is mended. Then we ask for everything since the last time, and nothing is left out.",
-			"You are told this once a day for each account. How far we have come is in the API: GET /v1/accounts/"+f.Account+".",
+			"You are told this once a day for each account. How far we have come stands on the page of the account.",
 		),
 		Details: w.facts("Account", f.Account, "What is wrong", f.Cause, "Seen", w.moment(w.n.RaisedAt)),
 	}
@@ -548,7 +561,7 @@ func (w noticeWriter) webhookInactive() letter {
 		l.Title = fmt.Sprintf("The webhook of your account %s is missing.", f.Account)
 		l.Words = words(
 			fmt.Sprintf("The payment platform of your account %s has no webhook to the account's address, or one that lacks events that we need.", f.Account),
-			"Please set it up as the account's guide says. The address is webhook_path in GET /v1/accounts/"+f.Account+", below the address of the API.",
+			"Please go through the account's steps once more: they name the address, and the events.",
 		)
 	}
 	l.Words = append(l.Words, words(
@@ -567,7 +580,7 @@ func (w noticeWriter) mailFailed() letter {
 		Title: fmt.Sprintf("The mail for order %s cannot be sent.", order),
 		Words: words(
 			fmt.Sprintf("The mail service refuses the mail for order %s, for good: most often the customer's address cannot exist as it was typed.", order),
-			"The order keeps its keys, and they go to nobody else. Please ask the customer for an address that works: your shop knows who ordered.",
+			"The order keeps its keys, and they go to nobody else. Ask the customer for an address that works, enter it on the order's page, and the keys are mailed at once.",
 		),
 		Details: w.facts("Order", order, "Product", f.Product, "Reason given", f.Cause, "Seen", w.moment(w.n.RaisedAt)),
 	}
@@ -601,7 +614,7 @@ func (w noticeWriter) bounced() letter {
 		Words: words(
 			fmt.Sprintf("The mail servers of these customers refused our %s: the address does not exist, or the mailbox is full. They have not seen what we wrote.",
 				phrase.Plural(f.Count, "mail", "mails")),
-			"The orders keep their keys, and they go to nobody else. Please ask these customers for an address that works: your shop knows who they are.",
+			"The orders keep their keys, and they go to nobody else. Ask these customers for an address that works, enter it on the order's page, and the keys are mailed at once.",
 			"The first mail that comes back is told at once, others of the same hour together when it ends.",
 		),
 		Details: w.facts(phrase.Plural(f.Count, "Order", "Orders"), w.orders()),
@@ -654,7 +667,10 @@ func (w noticeWriter) howToRestock() string {
 	if w.n.Facts.Side == pool.Test {
 		folder += "test/"
 	}
-	return "To bring new keys, drop a text file with one key a line into " + folder + " of the upload bucket, or send it through the API."
+	if w.n.ToFurther() {
+		return fmt.Sprintf("If you may sign in to the Merchant Portal for %s, add new keys there. If not, send them to %s.", w.merchant(), w.merchant())
+	}
+	return "To bring new keys, add a file or paste them in the Merchant Portal. A program drops a text file with one key a line into " + folder + " of the upload bucket."
 }
 
 // orders lists the orders that a notice names, and how many more there are.

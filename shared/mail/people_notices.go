@@ -34,7 +34,6 @@ func (w noticeWriter) invitation() letter {
 		Preview: fmt.Sprintf("You look after %s from now on.", w.merchant()),
 		Details: w.facts("Shop", w.merchant(), "Your role", string(role), "You may", role.Meaning(), "Invited by", c.By, "At", w.moment(c.At)),
 	}
-	l.Words = append(l.Words, linked("Open the Merchant Portal", w.n.Facts.Link))
 	l.Words = append(l.Words, words(
 		"Sign in there by this mail address. There is no password: each time, you are mailed a link and a code.",
 		"You do not know who invites you? Then there is nothing to do: nothing happens unless you sign in.",
@@ -49,7 +48,7 @@ func (w noticeWriter) lostInvitation() letter {
 		Title: fmt.Sprintf("The invitation of %s did not arrive.", c.Name),
 		Words: words(
 			fmt.Sprintf("%s was invited to the Merchant Portal at %s. The mail could not be delivered there: the address does not exist, or the mailbox is full.", c.Name, w.n.Facts.Address),
-			"Correct the address in the portal, under Settings, People: the new one is invited then. If nobody of that name works for you, take the person out.",
+			"Correct the address in the Merchant Portal, under Settings, People: the new one is invited then. If nobody of that name works for you, take the person out.",
 		),
 		Details: w.facts("Id", c.ID, "Address", w.n.Facts.Address, "Seen", w.moment(w.n.RaisedAt)),
 	}
@@ -60,7 +59,6 @@ func (w noticeWriter) lostInvitation() letter {
 			"Is the address right? If not, correct it or take the person out, in the portal under Settings, People.",
 		)
 	}
-	l.Words = append(l.Words, linked("Open the Merchant Portal", w.n.Facts.Link))
 	return l
 }
 
@@ -75,6 +73,5 @@ func (w noticeWriter) operatorHelp() letter {
 		),
 		Details: w.facts("By", c.By, "Why", c.Name, "From", w.moment(c.At), "Until", w.moment(c.Until)),
 	}
-	l.Words = append(l.Words, linked("Open the Merchant Portal", w.n.Facts.Link))
 	return l
 }

@@ -7,11 +7,9 @@ import (
 	"keypool/shared/mail/text"
 	"keypool/shared/notice"
 	"keypool/shared/phrase"
-	"keypool/shared/pool"
 )
 
-// heldForReview tells of lines that a rule of the merchant's, or the brake, holds. Links
-// lead to pages that ask before anything happens.
+// heldForReview tells of lines that a rule of the merchant's, or the brake, holds.
 func (w noticeWriter) heldForReview() letter {
 	f := w.n.Facts
 	l := letter{
@@ -20,7 +18,7 @@ func (w noticeWriter) heldForReview() letter {
 		Words: words(
 			fmt.Sprintf("By your rules, %s looked at before %s. No key was sent, and the customer was not told.",
 				phrase.Plural(f.Count, "this order line is", "these order lines are"), phrase.Plural(f.Count, "it gets keys", "they get keys")),
-			"Release what is in order: it gets its keys, in its old place in line, and is mailed. Reject what is not: it gets none. To pay the customer back is yours to do, at the platform.",
+			"Release what is in order: it gets its keys, in its old place in line, and is mailed. Reject what is not: it gets none. To pay the customer back is yours to do, at your payment platform.",
 		),
 	}
 	if f.Count == 1 && len(f.Held) == 1 {
@@ -31,22 +29,17 @@ func (w noticeWriter) heldForReview() letter {
 			{{Text: fmt.Sprintf("Order %s: %s × %s", text.OneLine(held.Order), phrase.Number(held.Quantity), text.OneLine(held.Product))}},
 			{{Text: phrase.Capital(strings.Join(held.Why, "; ")) + "."}},
 		}}
-		if held.Link != "" {
-			block.Lines = append(block.Lines, text.Line{{Text: "Release or reject it", Link: held.Link}})
+		if f.Count > 1 && f.Portal != "" {
+			block.Lines = append(block.Lines, text.Line{{Text: "Look at this order", Link: f.Portal + toOrders + "/" + held.OrderID}})
 		}
 		l.Words = append(l.Words, block)
 	}
 	if more := f.Count - len(f.Held); more > 0 {
 		l.Words = append(l.Words, words(fmt.Sprintf("And %s more.", phrase.Number(more)))...)
 	}
-	if f.Link != "" && f.Count > 1 {
-		l.Words = append(l.Words, linked("Release or reject all of them", f.Link))
-	}
-	l.Words = append(l.Words, words(fmt.Sprintf(
-		"The links ask before they do anything, and are good for 7 days. The first order line on hold in an hour is told at once, others together when it ends. The API lists them all: GET /v1/held%s.",
-		testQuery(f.Side)))...)
+	l.Words = append(l.Words, words("You are told at once of the first order line on hold in an hour, and of others together when the hour ends. Your rules are in the Merchant Portal, under Settings, Rules.")...)
 	l.Preview = "Release or reject what your rules put on hold."
-	l.Details = w.facts("Rules", "see GET /v1/review", "Seen", w.moment(w.n.RaisedAt))
+	l.Details = w.facts("Seen", w.moment(w.n.RaisedAt))
 	return l
 }
 
@@ -68,30 +61,12 @@ func (w noticeWriter) bigDay() letter {
 	case f.Cause == notice.BrakeSet:
 		l.Title += " The brake is set."
 		l.Words = append(l.Words, words("As your settings say, the brake was set by itself: new orders are put on hold and get no key. Keys that were sent are sent.")...)
-		if f.Link != "" {
-			l.Words = append(l.Words, linked("Take the brake off", f.Link))
-		}
-		l.Words = append(l.Words, words("What was held stays so until you release or reject it, one by one or all.")...)
+		l.Words = append(l.Words, words("When you have looked, take the brake off. What was held stays so until you release or reject it, one by one or all.")...)
 	default:
 		l.Words = append(l.Words, words("If nothing explains it, somebody may be buying with stolen cards. Set the brake: new orders are then put on hold and get no key, until you have looked at them.")...)
-		if f.Link != "" {
-			l.Words = append(l.Words, linked("Set the brake", f.Link))
-		}
 	}
-	l.Words = append(l.Words, words("The link asks before it does anything, and is good for 7 days. You are told this once a day.")...)
+	l.Words = append(l.Words, words("You are told this once a day.")...)
 	l.Preview = text.OneLine(text.Plain(l.Words[:1]))
 	l.Details = w.facts("Sold today", phrase.Number(f.Count), "Best day of the 14 before", phrase.Number(f.Threshold), "Seen", w.moment(w.n.RaisedAt))
 	return l
-}
-
-// linked is a paragraph that is a link.
-func linked(says, address string) text.Block {
-	return text.Block{Lines: []text.Line{{{Text: says, Link: address}}}}
-}
-
-func testQuery(side pool.Side) string {
-	if side == pool.Test {
-		return "?test=true"
-	}
-	return ""
 }

@@ -23,7 +23,7 @@ func (w noticeWriter) newToken() letter {
 		Words: words(
 			fmt.Sprintf("%s for the API of Keypool %s made for %s. Whoever holds %s can do what stands below.",
 				phrase.Capital(phrase.Count(f.Count, "new token", "new tokens")), phrase.Plural(f.Count, "was", "were"), w.merchant(), phrase.Plural(f.Count, "it", "one of them")),
-			"If you know of it, there is nothing to do. If not, revoke it: DELETE /v1/tokens/{id}, with a token of the scope secrets, or reply to this mail and ask for it. It is refused from that moment on.",
+			"If you know of it, there is nothing to do. If not, revoke it, or reply to this mail and ask for that. It is refused from that moment on.",
 			together("token"),
 		),
 	}
@@ -45,7 +45,7 @@ func (w noticeWriter) newToken() letter {
 		w.origin(&d, c)
 		l.Details = append(l.Details, d)
 	}
-	l.Details = append(l.Details, w.moreChanged("see GET /v1/tokens")...)
+	l.Details = append(l.Details, w.moreChanged("in the Merchant Portal, under Settings, API tokens")...)
 	return l
 }
 
@@ -59,7 +59,7 @@ func (w noticeWriter) expiringToken() letter {
 		Title: fmt.Sprintf("The API token %s expires on %s.", c.Name, w.day(c.Until)),
 		Words: words(
 			"What still uses it then is refused with status 401: an upload that runs every night brings no more keys.",
-			"If it is used, reply to this mail and ask for a new one with the same scopes, put that in its place, and revoke this one. If nobody needs it, there is nothing to do.",
+			"If it is used, reply to this mail and ask for a new one that may do the same, put that in its place, and revoke this one. If nobody needs it, there is nothing to do.",
 		),
 	}
 	used := w.n.Facts.Started
@@ -80,7 +80,7 @@ func (w noticeWriter) newSecret() letter {
 		Words: words(
 			fmt.Sprintf("Orders that are signed with %s are taken as paid by %s, and keys are sent for them.",
 				phrase.Plural(f.Count, "the new secret", "one of the new secrets"), w.merchant()),
-			"If you know of it, there is nothing to do. If not, somebody may be taking keys: have the token that did it revoked, with DELETE /v1/tokens/{id} or by a reply to this mail, and set another secret with keep_previous_hours 0, which ends the others.",
+			"If you know of it, there is nothing to do. If not, somebody may be taking keys: reply to this mail at once, make another secret on the page of the account, and let none before it stay good. If a token did it, revoke it: under Settings, API tokens.",
 			together("secret"),
 		),
 	}
@@ -101,7 +101,7 @@ func (w noticeWriter) newSecret() letter {
 		w.origin(&d, c)
 		l.Details = append(l.Details, d)
 	}
-	l.Details = append(l.Details, w.moreChanged("see the accounts in GET /v1/accounts/{account}")...)
+	l.Details = append(l.Details, w.moreChanged("in the Merchant Portal, under Platforms")...)
 	return l
 }
 
@@ -112,14 +112,14 @@ func (w noticeWriter) changedAccount() letter {
 		Title: fmt.Sprintf("The settings of %s were changed.", phrase.Count(f.Count, "account")),
 		Words: words(
 			"What decides which paid orders get keys was changed, in the parts that stand below.",
-			"If you know of it, there is nothing to do. If not, read GET /v1/accounts/{account}, have the token that did it revoked, with DELETE /v1/tokens/{id} or by a reply to this mail, and set it again.",
+			"If you know of it, there is nothing to do. If not, look at the account, and set it again. If a token did it, revoke it: under Settings, API tokens.",
 			together("changed account"),
 		),
 	}
 	if f.Count == 1 && len(f.Changed) == 1 {
 		l.Title = fmt.Sprintf("The settings of the account %s were changed.", f.Changed[0].Name)
 	}
-	l.Details = append(w.whatChanged(), w.moreChanged("see the accounts in GET /v1/accounts/{account}")...)
+	l.Details = append(w.whatChanged(), w.moreChanged("in the Merchant Portal, under Platforms")...)
 	return l
 }
 
@@ -143,7 +143,7 @@ func (w noticeWriter) changedPerson() letter {
 		Title: fmt.Sprintf("The rights of %s were changed.", phrase.Count(f.Count, "person", "people")),
 		Words: words(
 			fmt.Sprintf("Who may do what for %s was changed, as it stands below. An owner may do everything, a manager all but people, secrets and tokens; support looks after orders, stock brings keys, and read only looks.", w.merchant()),
-			"If you know of it, there is nothing to do. If not, take the rights away: DELETE /v1/people/{person}, as an owner, or reply to this mail and ask for it. They end at that moment.",
+			"If you know of it, there is nothing to do. If not, take the rights away, as an owner, or reply to this mail and ask for that. They end at that moment.",
 			together("changed person"),
 		),
 	}
@@ -163,7 +163,7 @@ func (w noticeWriter) changedPerson() letter {
 		w.origin(&d, c)
 		l.Details = append(l.Details, d)
 	}
-	l.Details = append(l.Details, w.moreChanged("see GET /v1/people")...)
+	l.Details = append(l.Details, w.moreChanged("in the Merchant Portal, under Settings, People")...)
 	return l
 }
 
@@ -174,7 +174,7 @@ func (w noticeWriter) changedWarnings() letter {
 		Title: fmt.Sprintf("The warnings of %s go to other addresses.", phrase.Count(f.Count, "pool")),
 		Words: words(
 			"Further addresses are warned when keys run low, as they stand below. This address is warned all the same.",
-			"If you know of it, there is nothing to do. If not, somebody wants to know how well you sell: have the token that did it revoked, with DELETE /v1/tokens/{id} or by a reply to this mail, and take the addresses out, with PUT /v1/pools/{pool}.",
+			"If you know of it, there is nothing to do. If not, somebody wants to know how well you sell: take the addresses out, in the pool's settings. If a token did it, revoke it: under Settings, API tokens.",
 			together("changed pool"),
 		),
 	}
@@ -193,7 +193,7 @@ func (w noticeWriter) changedWarnings() letter {
 		w.origin(&d, c)
 		l.Details = append(l.Details, d)
 	}
-	l.Details = append(l.Details, w.moreChanged("see GET /v1/pools")...)
+	l.Details = append(l.Details, w.moreChanged("in the Merchant Portal, under Pools")...)
 	return l
 }
 
@@ -206,7 +206,7 @@ func (w noticeWriter) unreadWarning() letter {
 		Title: fmt.Sprintf("A warning of %s did not reach %s.", w.pool(), f.Address),
 		Words: words(
 			fmt.Sprintf("The pool's settings name %s as one of the addresses that are warned when keys run low. The mail could not be delivered there: the address does not exist, or the mailbox is full. This address, and the others of the pool, were warned all the same.", f.Address),
-			"Correct the address, or take it out: PUT /v1/pools/{pool}.",
+			"Correct the address, or take it out, in the pool's settings.",
 		),
 		Details: w.facts("Pool", w.pool(), "Address", f.Address, "Seen", w.moment(w.n.RaisedAt)),
 	}
@@ -214,7 +214,7 @@ func (w noticeWriter) unreadWarning() letter {
 		l.Title = fmt.Sprintf("A warning of %s is not wanted at %s.", w.pool(), f.Address)
 		l.Words = words(
 			fmt.Sprintf("The pool's settings name %s as one of the addresses that are warned when keys run low. Somebody who reads it marked the warning as unwanted mail, and mail providers count such marks against us.", f.Address),
-			"Please take the address out, unless it was a mistake: PUT /v1/pools/{pool}.",
+			"Please take the address out, in the pool's settings, unless it was a mistake.",
 		)
 	}
 	return l
@@ -227,7 +227,7 @@ func (w noticeWriter) changedText() letter {
 		Title: fmt.Sprintf("The texts of %s were changed.", phrase.Count(f.Count, "product")),
 		Words: words(
 			"What your customers read in their mails was changed, in the parts that stand below.",
-			"If you know of it, there is nothing to do. If not, read the texts and links of what is named below, have the token that did it revoked, with DELETE /v1/tokens/{id} or by a reply to this mail, and set them again.",
+			"If you know of it, there is nothing to do. If not, read the texts and links of what is named below, and set them again. If a token did it, revoke it: under Settings, API tokens.",
 			together("changed product"),
 		),
 	}
@@ -237,7 +237,7 @@ func (w noticeWriter) changedText() letter {
 			l.Title = "The texts of all products were changed."
 		}
 	}
-	l.Details = append(w.whatChanged(), w.moreChanged("see GET /v1/products")...)
+	l.Details = append(w.whatChanged(), w.moreChanged("in the Merchant Portal, under Products")...)
 	return l
 }
 
@@ -286,14 +286,14 @@ func (w noticeWriter) senderState() letter {
 		l.Words = words(
 			"The records that prove the domain to be yours were not found, or are gone.",
 			meanwhile,
-			"Read GET /v1/sender, set the records that it lists, and read it again after some minutes. Three days after a domain was last proven, or was named without proof, another merchant may name it.",
+			"The page of the sender lists the records: set them at whoever keeps your domain, and look there again after some minutes. Three days after a domain was last proven, or was named without proof, another merchant may name it.",
 		)
 	case catalog.SenderRefused:
 		l.Badge = warn("Refused")
 		l.Title = fmt.Sprintf("Amazon SES refused a mail from %s.", f.Address)
 		l.Words = words(
 			"The mail went from our own address instead, with your name, and so do all others from now on.",
-			"Read GET /v1/sender and look whether the records that it lists are there. Then set the address again, by PUT /v1/sender.",
+			"Look whether the records are there that the page of the sender lists. Then save the address again there.",
 		)
 	default: // verified
 	}

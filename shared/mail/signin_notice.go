@@ -8,10 +8,8 @@ func (w noticeWriter) signIn() letter {
 	l := letter{
 		Badge: calm("Sign in"),
 		Title: "Your link and code for the Merchant Portal.",
-		Words: words("Open this link in the browser in which you asked for this mail, and press the button there:"),
+		Words: words("Open this link in the browser in which you asked for this mail, and press the button there.", "Or type this code there:"),
 	}
-	l.Words = append(l.Words, linked("Sign in", f.Link))
-	l.Words = append(l.Words, words("Or type this code there:")...)
 	l.Words = append(l.Words, text.Block{Keys: []text.Run{{Text: f.Code, Key: true}}})
 	l.Words = append(l.Words, words(
 		"Both are good once, for ten minutes. If you asked for several mails, only the last one counts.",

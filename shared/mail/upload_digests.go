@@ -54,10 +54,10 @@ func (w noticeWriter) uploadDigest() letter {
 	}
 	if look > 0 {
 		needs := phrase.Capital(phrase.Count(look, "file needs a look and stands", "files need a look and stand")) + " first below."
-		l.Words = append(l.Words, words(needs+" The API has the report of each file, with all its lines: GET /v1/uploads/{upload}.")...)
+		l.Words = append(l.Words, words(needs+" The Merchant Portal has the report of each, with all its lines.")...)
 	}
 	if held > 0 {
-		l.Words = append(l.Words, words("Nothing was added of a file that waits for your answer. Drop it mended; or tell us how to read it, POST /v1/uploads/{upload}/load; or, if every line of it is a key as it stands, drop it under a name that ends in .as-is.txt.")...)
+		l.Words = append(l.Words, words("Nothing was added of a file that waits for your answer. Drop it mended; or say on its page how to read it; or, if every line of it is a key as it stands, drop it under a name that ends in .as-is.txt.")...)
 	}
 	if unread > 0 {
 		l.Words = append(l.Words, words("A file that cannot be read is deleted 30 days after it was dropped.")...)
@@ -74,7 +74,7 @@ func (w noticeWriter) reminderDigest() letter {
 		Badge: stop("Action needed"),
 		Title: phrase.Capital(phrase.Count(w.n.Facts.Count, "file still lies", "files still lie")) + " in the upload bucket.",
 		Words: words(
-			"They were dropped days ago, and not read, or not to their ends. The API has the report of each: GET /v1/uploads/{upload}.",
+			"They were dropped days ago, and not read, or not to their ends. The Merchant Portal has the report of each.",
 			"Please mend those that you need and drop them again, and delete the others. You are reminded once of each. A file that cannot be read is deleted 30 days after it was dropped.",
 		),
 		Details: w.files(func(u upload.Upload) string { return "dropped on " + w.day(u.ReceivedAt) + "; " + w.outcome(u) }),
@@ -106,7 +106,7 @@ func (w noticeWriter) files(say func(upload.Upload) string) []details {
 		table.add(name, say(u))
 	}
 	if more := w.n.Facts.Count - len(table.Rows); more > 0 {
-		table.add("And "+phrase.Number(more)+" more", "see GET /v1/uploads")
+		table.add("And "+phrase.Number(more)+" more", "in the Merchant Portal, under Pools")
 	}
 	return []details{table}
 }

@@ -115,7 +115,7 @@ func (w noticeWriter) remembered() []text.Block {
 	if options := w.upload.Reading.Options(); len(options) > 0 {
 		how = "with " + phrase.List(options)
 	}
-	return words(fmt.Sprintf("It looks like an earlier file of this pool that you told us how to read, and was read the same way: %s. To be asked again, use DELETE /v1/pools/%s/readings.", how, w.upload.Pool))
+	return words(fmt.Sprintf("It looks like an earlier file of this pool that you told us how to read, and was read the same way: %s. If that is wrong, withdraw it in the Merchant Portal, on the page of the file.", how))
 }
 
 // warnings tells what of the loaded lines keys rarely have.
@@ -149,17 +149,12 @@ func (w noticeWriter) held(l letter) letter {
 		return l
 	}
 	u := w.upload
-	say, what := "POST /v1/uploads/"+u.ID+"/load", "each line is a key as it stands"
-	if offered := u.Seen.Offered(); len(offered) > 0 {
-		say += " with " + strings.Join(offered, ", ")
-		what = "leave out the options that you do not want"
-	}
 	l.Words = words(
 		"Nothing of it was added, so that nothing is sold that is no key. This is what we saw:",
 		strings.Join(w.findings(u.Seen.Asked), "\n"),
 		"There are three ways on:",
 		"1. Mend the file, so that it holds one key a line and nothing else, or save it as .csv with a column called key, and drop it again. Then delete this one.\n"+
-			"2. Tell us by the API how to read it: "+say+" ("+what+"). The next file of this pool that looks the same is then read the same way, and you are not asked again.\n"+
+			"2. Say on its page in the Merchant Portal how to read it. The next file of this pool that looks the same is then read the same way, and you are not asked again.\n"+
 			"3. If every line of it is a key exactly as it stands, drop it again as "+asIs(w.file())+".",
 	)
 	return l
@@ -244,7 +239,7 @@ func (w noticeWriter) unread() letter {
 		l.Title = fmt.Sprintf("%s was not read: its upload address was used before.", file)
 		l.Words = words(
 			"An upload address takes one file, and this one had brought another already. Nothing of this one was added.",
-			"If the file is yours, ask for an address for it: POST /v1/pools/{pool}/uploads. If it is not, somebody else has an address of yours or a token; DELETE /v1/tokens/{token} revokes one.",
+			"If the file is yours, add it again in the Merchant Portal, or have your program ask for an address for it. If it is not, somebody else has an address of yours, or a token: revoke that under Settings, API tokens.",
 		)
 	case upload.Gone:
 		l.Title = fmt.Sprintf("%s was removed before it was read.", file)
@@ -281,7 +276,7 @@ func (w noticeWriter) uploadLimit() letter {
 		Words: words(
 			fmt.Sprintf("Your key files may bring %s in a day, and %s would pass that. It is kept, and so are those that come after it.", limit, w.file()),
 			"They are read by themselves when the next day begins, at midnight UTC, as far as that day's limit goes. A file that is larger than the limit waits until whoever runs Keypool for you raises it: reply to this mail.",
-			"You are told this once a day. If these files are not yours, somebody else has a token of yours: DELETE /v1/tokens/{token} revokes it.",
+			"You are told this once a day. " + notYours,
 		),
 		Details: w.uploadFacts(),
 	}
@@ -295,8 +290,8 @@ func (w noticeWriter) callLimit() letter {
 		Title: fmt.Sprintf("Today's %s calls of the API are made.", limit),
 		Words: words(
 			fmt.Sprintf("Your tokens may make %s calls of Keypool's API in a day, and have made them. Further calls are refused until the next day begins, at midnight UTC.", limit),
-			"Your shop sells on: payment platforms' webhooks do not count, and orders that you fulfil by hand are taken. A script that calls again and again may be the cause. GET /v1/tokens still says which of your tokens were used today.",
-			"If these calls are not yours, somebody else has a token of yours: DELETE /v1/tokens/{token} revokes it, also now. If you need more calls, whoever runs Keypool for you can raise the limit: reply to this mail. You are told this once a day.",
+			"Your shop sells on: payment platforms' webhooks do not count, and orders that you fulfil by hand are taken. A script that calls again and again may be the cause. The Merchant Portal shows which of your tokens were used last.",
+			"If these calls are not yours, somebody else has a token of yours: revoke it, also now. If you need more calls, whoever runs Keypool for you can raise the limit: reply to this mail. You are told this once a day.",
 		),
 		Details: w.facts("Limit", limit+" calls a day", "Reached", w.moment(w.n.RaisedAt)),
 	}

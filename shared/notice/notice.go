@@ -119,9 +119,10 @@ type Facts struct {
 
 	Mails []string // subjects of those that were not sent, the first KeptMails of Count
 
-	Uploads []string // ids of uploads, the first KeptUploads of Count
-	File    string   // of the first upload: the object's name as the merchant wrote it
-	Orders  []string
+	Uploads []string  // ids of uploads, the first KeptUploads of Count
+	File    string    // of the first upload: the object's name as the merchant wrote it
+	Orders  []string  // as their platforms name them, the first KeptOrders of Count
+	OrderID string    // the order that it is about, as we name it; empty: several, or none
 	Count   int       // occurrences, where Orders, Refused or Uploads is cut short
 	Cause   string    // machine-readable: a field, a code
 	Limit   int64     // of a day
@@ -140,7 +141,8 @@ type Facts struct {
 
 	// These are not stored: the mailer reads them when it writes the mail.
 	Held    []HeldLine
-	Link    string                  // to a page that asks before it does something; of an Invitation, to the portal
+	Portal  string                  // the address of the Merchant Portal
+	Link    string                  // of a SignIn
 	Code    string                  // of a SignIn, as people read it
 	Browser string                  // that asked for a SignIn
 	Sold    catalog.Product         // of a Sample
@@ -186,7 +188,7 @@ type HeldLine struct {
 	Product  string // title, or the product where there is none
 	Quantity int
 	Why      []string // reasons of holds
-	Link     string   // to its page
+	OrderID  string   // as we name it
 }
 
 // KeptHeld is the number of lines on hold that a notice shows.
@@ -472,6 +474,9 @@ func (n Notice) Merge(more Notice) Notice {
 		}
 	}
 	n.Facts.Orders = orders
+	if n.Facts.OrderID != more.Facts.OrderID {
+		n.Facts.OrderID = ""
+	}
 	n.Facts.Products = mergeProducts(n.Facts.Products, more.Facts.Products)
 	mails := append(slices.Clone(n.Facts.Mails), more.Facts.Mails...)
 	n.Facts.Mails = mails[:min(len(mails), KeptMails)]

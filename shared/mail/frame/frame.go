@@ -125,7 +125,8 @@ type Redeem struct {
 
 // Page is the page of an order: see package orderpage.
 type Page struct {
-	Link string `json:"link"` // of a mail, that leads there, with {URL}
+	SeeKeys  string `json:"see_keys"`  // the button of a mail with keys, that leads there
+	SeeOrder string `json:"see_order"` // that of a mail without
 
 	Title   string `json:"title"`
 	Private string `json:"private"`
