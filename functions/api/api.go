@@ -56,7 +56,6 @@ type api struct {
 	review     *settings.Reviews
 	trail      *settings.Trail
 	desk       *review.Desk
-	links      *review.Links
 }
 
 // described is the OpenAPI document, which make documents writes.
@@ -137,8 +136,6 @@ func (a *api) serve() *rest.API {
 		},
 		Webhooks: webhooks,
 	})
-	served.HandleFunc("GET /links/{token}", a.serveLink)
-	served.HandleFunc("POST /links/{token}", a.serveLink)
 	return served
 }
 

@@ -109,7 +109,7 @@ var (
 	webhookThrottle  = Throttle{} // the deployment's rate and burst
 	settingsThrottle = Throttle{50, 100}
 	documentThrottle = Throttle{5, 10}
-	linksThrottle    = Throttle{10, 20}
+	signInThrottle   = Throttle{10, 20}
 	pageThrottle     = Throttle{50, 100} // customers look at their orders after a sale; strangers may try some
 )
 

@@ -294,8 +294,6 @@ var Functions = []Function{
 			{Method: "GET", Path: "/openapi.json", Throttle: documentThrottle},
 			{Method: "GET", Path: "/v1", Throttle: documentThrottle},
 			{Method: "ANY", Path: "/v1/{proxy+}", Throttle: settingsThrottle},
-			// Links in mails: strangers may try some.
-			{Method: "ANY", Path: "/links/{token}", Throttle: linksThrottle},
 		},
 	},
 	{
@@ -353,7 +351,7 @@ var Functions = []Function{
 			{Method: "ANY", Path: "/portal", Throttle: settingsThrottle},
 			{Method: "ANY", Path: "/portal/{proxy+}", Throttle: settingsThrottle},
 			// Anybody may ask for a mail, and guess codes.
-			{Method: "POST", Path: "/portal/sign-in/{proxy+}", Throttle: linksThrottle},
+			{Method: "POST", Path: "/portal/sign-in/{proxy+}", Throttle: signInThrottle},
 		},
 	},
 	{

@@ -38,7 +38,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	all, err := sheets(checkout)
+	all, err := sheets()
 	if err != nil {
 		return err
 	}

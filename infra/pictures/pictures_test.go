@@ -17,7 +17,7 @@ const most = 1_250_000
 
 // Each picture shows the mail or page as it is now, and the page of pictures shows each.
 func TestPictures(t *testing.T) {
-	all, err := sheets("../..")
+	all, err := sheets()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestEncode(t *testing.T) {
 // A mail shows pictures that the browser gets from nowhere but this process.
 func TestSheets_loadNothingElse(t *testing.T) {
 	t.Parallel()
-	all, err := sheets("../..")
+	all, err := sheets()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,11 +3,8 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	netmail "net/mail"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -44,48 +41,32 @@ var (
 	twoViews  = []chromium.View{{Width: phone}, {Width: desk, Dark: true}}
 )
 
-// sheets returns all sheets, of the mails and pages as they are now.
-func sheets(checkout string) ([]sheet, error) {
+// sheets returns all sheets, of the mails as they are now.
+func sheets() ([]sheet, error) {
 	var all []sheet
 	for _, s := range customers {
-		m, err := mail.ForLine(s.line, nil, s.merchant, s.product, nil, "", sender, noon)
+		m, err := mail.ForLine(s.line, nil, s.merchant, s.product, nil, orderPage, sender, noon)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.name, err)
 		}
 		all = append(all, sheet{s.name, s.says, []string{m.HTML}, s.views})
 	}
-	told := sheet{name: "notices", says: "Mails to a merchant: keys run low, none is left and customers wait, an upload with refused lines, and changed settings.", views: twoViews}
+	told := sheet{name: "notices", says: "Mails to a merchant: keys run low, none is left and customers wait, orders on hold, an upload with refused lines, changed settings, and a sign-in.", views: twoViews}
 	for _, n := range notices {
+		n.facts.Portal = "https://keypool.example/portal"
 		m, err := mail.ForNotice(notice.New(nova.Name, n.kind, "x", n.facts, noon), nova, catalog.Pool{Name: "elden", Title: "Elden"}, n.uploads, sender, "", noon)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", n.kind, err)
 		}
 		told.pages = append(told.pages, m.HTML)
 	}
-	linked, err := linkPages(checkout)
-	return append(all, told, sheet{"pages", "The pages that links in mails to a merchant lead to.", linked, twoViews}), err
+	return append(all, told), nil
 }
 
-const linkPageFiles = "functions/api/testdata/link_*.html"
-
-// linkPages returns the pages that the tests of api keep.
-func linkPages(checkout string) ([]string, error) {
-	files, err := filepath.Glob(filepath.Join(checkout, linkPageFiles))
-	if err == nil && len(files) == 0 {
-		err = errors.New("no page of a link is in functions/api/testdata")
-	}
-	var pages []string
-	for _, file := range files {
-		page, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		pages = append(pages, string(page))
-	}
-	return pages, err
-}
-
-const logoAddress = "https://nova.example/logo.png"
+const (
+	logoAddress = "https://nova.example/logo.png"
+	orderPage   = "https://keypool.example/o/Zx0LJ3r8kqf1N2b7c4dP5QYvU9sA8eRtG3hJkL2nQwErTw"
+)
 
 var (
 	noon   = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -211,10 +192,17 @@ var notices = []struct {
 }{
 	{notice.LowStock, notice.Facts{Pool: "elden", Side: pool.Live, Available: 7, Threshold: 10}, nil},
 	{notice.Empty, notice.Facts{Pool: "elden", Side: pool.Live, Waiting: 12, Missing: 515, HeadNeeds: 500, Orders: []string{"A-55"}, Started: noon}, nil},
+	{notice.HeldForReview, notice.Facts{Side: pool.Live, Count: 2, Held: []notice.HeldLine{
+		{Order: "A-61", OrderID: "b0LJ3r8kqf1N2b7c4dP5QY", Product: elden.Title, Quantity: 3, Why: []string{order.HoldReviewRisk.Says(), order.HoldBrake.Says()}},
+		{Order: "A-62", OrderID: "c0LJ3r8kqf1N2b7c4dP5QY", Product: elden.Title, Quantity: 1200, Why: []string{order.HoldCap.Says()}},
+	}}, nil},
 	{notice.UploadReport, notice.Facts{Pool: "elden", Side: pool.Live, Uploads: []string{reported.ID}, Count: 1, File: reported.File, Started: noon}, []upload.Upload{reported}},
 	{notice.ChangedAccount, notice.Facts{Count: 1, Changed: []notice.Changed{
 		{Name: "shop-eu", Parts: []string{"credential api_key", "delivers_from"}, By: `the token "back office" (5d41402abc4b2a76)`, At: noon},
 	}}, nil},
+	{notice.SignIn, notice.Facts{
+		Link: "https://keypool.example/portal/sign-in/9kq3m2vXo0LJ3r8kqf1N2b7c4dP5QmT6wYvU9sA8eRt", Code: "123 4567", Browser: "Firefox on Windows", Started: noon,
+	}, nil},
 }
 
 var reported = upload.Upload{

@@ -396,7 +396,6 @@ func TestAPI_isThrottledAndLogsNoPath(t *testing.T) {
 		"POST /webhooks/{merchant}/{account}":            limit(500, 1000),
 		"POST /webhooks/{proxy+}":                        limit(500, 1000),
 		"ANY /v1/{proxy+}":                               limit(50, 100),
-		"ANY /links/{token}":                             limit(10, 20),
 		"GET /v1/merchants/{merchant}":                   limit(50, 100),
 		"PUT /v1/merchants/{merchant}":                   limit(50, 100),
 		"GET /v1/merchants/{merchant}/tokens":            limit(50, 100),

@@ -45,7 +45,7 @@ type Merchant struct {
 	// addresses. It is random, made with the merchant, never changed, never shown.
 	Salt []byte
 
-	// LinkKey is what links in mails to the merchant are signed by: see package link. It is
+	// LinkKey is what links to the pages of its orders are signed by: see package link. It is
 	// random, made with the merchant, never changed, never shown.
 	LinkKey []byte
 }

@@ -578,7 +578,7 @@ func TestMail_refusedForItself(t *testing.T) {
 	if len(told) != 1 {
 		t.Fatalf("%d notices, want 1", len(told))
 	}
-	want := notice.Facts{Orders: []string{"a1"}, Product: "111111", Side: pool.Live, Count: 1, Cause: "MessageRejected"}
+	want := notice.Facts{Orders: []string{"a1"}, OrderID: id.OrderHalf(), Product: "111111", Side: pool.Live, Count: 1, Cause: "MessageRejected"}
 	if diff := cmp.Diff(want, told[0].Facts); diff != "" || told[0].Mail.State != outbox.Due {
 		t.Errorf("the notice is %s (-want +got):\n%s", told[0].Mail.State, diff)
 	}

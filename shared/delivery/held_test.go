@@ -2,17 +2,18 @@ package delivery_test
 
 import (
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
-	"keypool/shared/link"
 	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
 )
 
-var linkForm = regexp.MustCompile(`https://api\.keypool\.example/links/([\w.-]+)`)
+var orderForm = regexp.MustCompile(`https://api\.keypool\.example/portal/orders/([\w-]+)\n`)
 
 // hold stores a line that a rule holds since now, and raises its notices.
 func (s *scene) hold(number string, side pool.Side) order.LineID {
@@ -39,25 +40,17 @@ func (s *scene) mailHeld(side pool.Side) {
 	}
 }
 
-// links returns the links in the n-th mail, each by its purpose and what it is about.
-func (s *scene) links(n int) map[string]link.Link {
+// orders returns the orders whose pages the n-th mail leads to.
+func (s *scene) orders(n int) (ids []string) {
 	s.t.Helper()
-	merchant, _, err := s.store.Merchant(s.t.Context(), "nova")
-	if err != nil {
-		s.t.Fatal(err)
+	for _, found := range orderForm.FindAllStringSubmatch(s.ses.mails[n].Text, -1) {
+		ids = append(ids, found[1])
 	}
-	all := map[string]link.Link{}
-	for _, token := range linkForm.FindAllStringSubmatch(s.ses.mails[n].Text, -1) {
-		l, err := link.Check(token[1], merchant.LinkKey, s.now)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		all[string(l.Purpose)+" "+l.About] = l
-	}
-	return all
+	slices.Sort(ids)
+	return ids
 }
 
-// The mail has a link to each line of its side, and one to all; each good for a week.
+// The mail leads to the order of each line of its side, and its button to the list of all.
 func TestNotice_ofHeldLines(t *testing.T) {
 	s := newScene(t)
 	live, test := []order.LineID{s.hold("1", pool.Live), s.hold("2", pool.Live)}, []order.LineID{s.hold("3", pool.Test), s.hold("4", pool.Test)}
@@ -65,24 +58,37 @@ func TestNotice_ofHeldLines(t *testing.T) {
 		s.mailHeld(side)
 	}
 	for n, lines := range [][]order.LineID{live, test} {
-		want := []string{"held-all " + []string{"live", "test"}[n]}
-		for _, id := range lines {
-			want = append(want, "held "+string(id))
+		if want := halves(lines...); !slices.Equal(s.orders(n), want) {
+			t.Errorf("mail %d leads to the orders %v, want %v", n, s.orders(n), want)
 		}
-		links := s.links(n)
-		if len(links) != len(want) {
-			t.Errorf("mail %d has the links %v", n, links)
-		}
-		for _, name := range want {
-			if l, ok := links[name]; !ok || l.Merchant != "nova" || !l.Until.Equal(noon.AddDate(0, 0, 7)) {
-				t.Errorf("mail %d: %s is %+v", n, name, l)
-			}
+		button := "Release or reject:\nhttps://api.keypool.example/portal/orders?show=on_hold" + []string{"", "&side=test"}[n] + "\n"
+		if !strings.Contains(s.ses.mails[n].Text, button) {
+			t.Errorf("mail %d has another button:\n%s", n, s.ses.mails[n].Text)
 		}
 	}
 	s.now = noon.Add(time.Hour + time.Minute)
 	s.mailHeld(pool.Live)
 	if len(s.ses.mails) != 2 {
 		t.Errorf("%d mails, of lines that were told", len(s.ses.mails))
+	}
+}
+
+// halves returns the orders of lines, as addresses name them.
+func halves(ids ...order.LineID) (all []string) {
+	for _, id := range ids {
+		all = append(all, id.OrderHalf())
+	}
+	slices.Sort(all)
+	return all
+}
+
+// A mail about one line has a button that leads to its order.
+func TestNotice_ofOneHeldLine(t *testing.T) {
+	s := newScene(t)
+	id := s.hold("1", pool.Live)
+	s.mailHeld(pool.Live)
+	if got := s.ses.mails[0].Text; !strings.Contains(got, "Release or reject:\nhttps://api.keypool.example/portal/orders/"+id.OrderHalf()+"\n") {
+		t.Errorf("the mail has another button:\n%s", got)
 	}
 }
 
@@ -103,11 +109,8 @@ func TestNotice_ofLinesHeldLater(t *testing.T) {
 	if len(s.ses.mails) != 2 {
 		t.Fatalf("%d mails", len(s.ses.mails))
 	}
-	links := s.links(1)
-	for _, id := range []order.LineID{first, second} {
-		if _, ok := links["held "+string(id)]; !ok {
-			t.Errorf("no link to %s: %v", id, links)
-		}
+	if got, want := s.orders(1), halves(first, second); !slices.Equal(got, want) {
+		t.Errorf("it leads to the orders %v, want %v", got, want)
 	}
 }
 
@@ -126,8 +129,8 @@ func TestNotice_ofALineThatWasStoredLate(t *testing.T) {
 	if len(s.ses.mails) != 2 {
 		t.Fatalf("%d mails", len(s.ses.mails))
 	}
-	if _, ok := s.links(1)["held "+string(late)]; !ok {
-		t.Errorf("no link to it: %v", s.links(1))
+	if got := s.orders(1); !slices.Contains(got, late.OrderHalf()) {
+		t.Errorf("it leads to the orders %v", got)
 	}
 }
 

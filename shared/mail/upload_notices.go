@@ -276,7 +276,7 @@ func (w noticeWriter) uploadLimit() letter {
 		Words: words(
 			fmt.Sprintf("Your key files may bring %s in a day, and %s would pass that. It is kept, and so are those that come after it.", limit, w.file()),
 			"They are read by themselves when the next day begins, at midnight UTC, as far as that day's limit goes. A file that is larger than the limit waits until whoever runs Keypool for you raises it: reply to this mail.",
-			"You are told this once a day. " + notYours,
+			"You are told this once a day. "+notYours,
 		),
 		Details: w.uploadFacts(),
 	}

@@ -31,7 +31,6 @@ const (
 	Done     Outcome = "done"
 	Already  Outcome = "already"  // it was decided so before, and nothing was changed
 	Outdated Outcome = "outdated" // it was decided otherwise meanwhile, and nothing was changed
-	Changed  Outcome = "changed"  // it is not as it was seen, and nothing was done: it is still to be decided
 )
 
 // Changes changes lines; see lifecycle.Lifecycle.

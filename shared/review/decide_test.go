@@ -2,15 +2,12 @@ package review_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
 	"keypool/shared/catalog"
 	"keypool/shared/lifecycle"
-	"keypool/shared/link"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -20,10 +17,8 @@ import (
 // office is a merchant's desk, with lines that rules hold.
 type office struct {
 	*counter
-	desk  *review.Desk
-	links *review.Links
-	acts  *lifecycle.Lifecycle
-	key   []byte // of links
+	desk *review.Desk
+	acts *lifecycle.Lifecycle
 }
 
 type quiet struct{}
@@ -32,12 +27,11 @@ func (quiet) Send(context.Context, any, time.Duration) error { return nil }
 
 func openOffice(t *testing.T) *office {
 	t.Helper()
-	o := &office{counter: open(t, catalog.Review{}), key: []byte("0123456789abcdef0123456789abcdef")}
+	o := &office{counter: open(t, catalog.Review{})}
 	now := func() time.Time { return o.now }
 	o.acts = &lifecycle.Lifecycle{Store: o.store, Wholes: o.store, Uploads: o.store, Notices: o.store, Keys: o.store, Settings: o.store, Fill: quiet{}, By: "webhook", Now: now}
 	o.desk = &review.Desk{Changes: o.acts, Held: o.store, Brakes: o.store, Now: now}
-	o.links = &review.Links{Reader: o.store, Desk: o.desk, Now: now}
-	o.must(o.store.PutMerchant(t.Context(), catalog.Merchant{Name: "nova", Title: "Nova", LinkKey: o.key}))
+	o.must(o.store.PutMerchant(t.Context(), catalog.Merchant{Name: "nova", Title: "Nova"}))
 	return o
 }
 
@@ -244,170 +238,4 @@ type meanwhile struct {
 func (m meanwhile) ReleaseBrake(ctx context.Context, merchant string, b catalog.Brake) error {
 	m.others()
 	return m.BrakeStore.ReleaseBrake(ctx, merchant, b)
-}
-
-// sign returns a link of the merchant's as a token, good for an hour.
-func (o *office) sign(purpose link.Purpose, about string) string {
-	o.Helper()
-	token, err := link.Link{Purpose: purpose, Merchant: "nova", About: about, Until: o.now.Add(time.Hour)}.Token(o.key)
-	o.must(err)
-	return token
-}
-
-// Only buttons of the page are verdicts on it.
-func TestPage_takes(t *testing.T) {
-	t.Parallel()
-	for purpose, takes := range map[link.Purpose][]review.Verdict{
-		link.Held: {review.Release, review.Reject}, link.HeldAll: {review.Release, review.Reject},
-		link.SetBrake: {review.SetBrake}, link.ReleaseBrake: {review.ReleaseBrake},
-	} {
-		count := 0
-		for _, v := range []review.Verdict{review.Release, review.Reject, review.SetBrake, review.ReleaseBrake, "", "held"} {
-			if (review.Page{Link: link.Link{Purpose: purpose}}).Takes(v) {
-				count++
-			}
-		}
-		for _, v := range takes {
-			if !(review.Page{Link: link.Link{Purpose: purpose}}).Takes(v) {
-				t.Errorf("%s does not take %s", purpose, v)
-			}
-		}
-		if count != len(takes) {
-			t.Errorf("%s takes %d verdicts", purpose, count)
-		}
-	}
-}
-
-// A page of all lines shows the first twenty of them, and says whether there are more.
-func TestLook_all(t *testing.T) {
-	o := openOffice(t)
-	token := o.sign(link.HeldAll, "live")
-	stored := 0
-	for _, c := range []struct {
-		held, shown int
-		more        bool
-		outcome     review.Outcome
-	}{{0, 0, false, review.Outdated}, {20, 20, false, ""}, {21, 20, true, ""}} {
-		for ; stored < c.held; stored++ {
-			o.line(fmt.Sprint(stored), pool.Live, order.HoldCap)
-		}
-		page, err := o.links.Look(t.Context(), token)
-		if err != nil || len(page.Held) != c.shown || page.More != c.more || page.Outcome != c.outcome || page.Title != "Nova" || page.Side != pool.Live {
-			t.Errorf("of %d lines %d are shown, more %v, %q, %v", c.held, len(page.Held), page.More, page.Outcome, err)
-		}
-	}
-}
-
-// A link is good for its merchant, its purpose and its time.
-func TestLook_refuses(t *testing.T) {
-	o := openOffice(t)
-	line := o.line("1", pool.Live, order.HoldCap)
-	good := o.sign(link.Held, string(line.ID))
-	page, err := o.links.Look(t.Context(), good)
-	if err != nil || page.Outcome != "" || page.Line.Order != "1" || page.Version != line.Version || page.State != order.OnHold {
-		t.Errorf("a good link shows %+v, %v", page, err)
-	}
-	for name, token := range map[string]string{
-		"of no line": o.sign(link.Held, "x"), "of no side": o.sign(link.HeldAll, "all"), "of no day": o.sign(link.SetBrake, "monday"), "of no purpose": o.sign("give", "1"), "cut": good[:20],
-	} {
-		if _, err := o.links.Look(t.Context(), token); !errors.Is(err, link.ErrInvalid) {
-			t.Errorf("%s: %v", name, err)
-		}
-		if _, err := o.links.Follow(t.Context(), token, review.Release, review.Seen{At: o.now, Version: 1}); !errors.Is(err, link.ErrInvalid) {
-			t.Errorf("%s, followed: %v", name, err)
-		}
-	}
-	o.now = o.now.Add(time.Hour)
-	if _, err := o.links.Follow(t.Context(), good, review.Release, review.Seen{At: o.now, Version: line.Version}); !errors.Is(err, link.ErrExpired) {
-		t.Errorf("an hour later: %v", err)
-	}
-	if got := o.stands(line.ID); got.Version != line.Version {
-		t.Error("a link that is refused changed the line")
-	}
-}
-
-// A link is followed for the line as its page showed it.
-func TestFollow_aLine(t *testing.T) {
-	o := openOffice(t)
-	line := o.line("1", pool.Live, order.HoldCap)
-	token := o.sign(link.Held, string(line.ID))
-	follow := func(version int) review.Page {
-		t.Helper()
-		page, err := o.links.Follow(t.Context(), token, review.Release, review.Seen{At: o.now, Version: version})
-		o.must(err)
-		return page
-	}
-	if got := follow(0); got.Outcome != review.Changed || got.Version != line.Version {
-		t.Errorf("of a page that nobody saw: %q", got.Outcome)
-	}
-	_, err := o.acts.Hold(t.Context(), line.ID, by)
-	o.must(err)
-	if got := follow(line.Version); got.Outcome != review.Changed || len(got.Line.Reasons) != 2 || got.Version != line.Version+1 {
-		t.Errorf("of a line that changed: %q, %v", got.Outcome, got.Line.Reasons)
-	}
-	if got := follow(line.Version + 1); got.Outcome != review.Done || !slices.Equal(got.Line.Reasons, []order.Hold{order.HoldByHand}) || got.State != order.OnHold {
-		t.Errorf("of the line as it is: %q, %v, %s", got.Outcome, got.Line.Reasons, got.State)
-	}
-	if got := follow(line.Version + 1); got.Outcome != review.Already {
-		t.Errorf("again: %q", got.Outcome)
-	}
-}
-
-// changing changes a line between the page that a link makes and its verdict, once.
-type changing struct {
-	review.Changes
-	meanwhile func()
-}
-
-func (c *changing) ReleaseHeld(ctx context.Context, id order.LineID, act lifecycle.Act) (order.Fulfillment, error) {
-	if do := c.meanwhile; do != nil {
-		c.meanwhile = nil
-		do()
-	}
-	return c.Changes.ReleaseHeld(ctx, id, act)
-}
-
-// A line that changes while its link is followed is left, and shown as it is.
-func TestFollow_aLineThatChangesMeanwhile(t *testing.T) {
-	for want, meanwhile := range map[review.Outcome]func(o *office, id order.LineID) error{
-		review.Changed: func(o *office, id order.LineID) error { _, err := o.acts.Hold(o.Context(), id, by); return err },
-		review.Already: func(o *office, id order.LineID) error { _, err := o.acts.Release(o.Context(), id, by); return err },
-		review.Outdated: func(o *office, id order.LineID) error {
-			_, err := o.acts.Reject(o.Context(), id, by)
-			return err
-		},
-	} {
-		t.Run(string(want), func(t *testing.T) {
-			o := openOffice(t)
-			line := o.line("1", pool.Live, order.HoldCap)
-			o.desk.Changes = &changing{o.acts, func() { o.must(meanwhile(o, line.ID)) }}
-			page, err := o.links.Follow(t.Context(), o.sign(link.Held, string(line.ID)), review.Release, review.Seen{At: o.now, Version: line.Version})
-			if now := o.stands(line.ID); err != nil || page.Outcome != want || page.State != now.State() || now.Version != line.Version+1 {
-				t.Errorf("%q, %v: the page shows %s, the line is %s at version %d", page.Outcome, err, page.State, now.State(), now.Version)
-			}
-		})
-	}
-}
-
-// A link about a brake sets it, or takes off that of its day.
-func TestFollow_brake(t *testing.T) {
-	o := openOffice(t)
-	day := o.now.Format(time.DateOnly)
-	follow := func(purpose link.Purpose, v review.Verdict, want review.Outcome, set bool) {
-		t.Helper()
-		page, err := o.links.Follow(t.Context(), o.sign(purpose, day), v, review.Seen{At: o.now})
-		if err != nil || page.Outcome != want || o.brake().Set() != set {
-			t.Errorf("%s: %q, %v, and the brake is set: %v", v, page.Outcome, err, o.brake().Set())
-		}
-	}
-	follow(link.ReleaseBrake, review.ReleaseBrake, review.Already, false)
-	follow(link.SetBrake, review.SetBrake, review.Done, true)
-	follow(link.SetBrake, review.SetBrake, review.Already, true)
-	follow(link.ReleaseBrake, review.ReleaseBrake, review.Done, false)
-	if b := o.brake(); b.ReleasedBy != "a link in a mail" || !b.ReleasedAt.Equal(o.now) {
-		t.Errorf("taken off by a link: %+v", b)
-	}
-	o.now = o.now.AddDate(0, 0, 1)
-	follow(link.SetBrake, review.SetBrake, review.Done, true)
-	follow(link.ReleaseBrake, review.ReleaseBrake, review.Outdated, true) // of the day before
 }

@@ -114,7 +114,7 @@ type reviewState struct {
 	forgotten    map[string]bool                 // addresses and days whose orders went with a customer who was erased
 	held         map[string]map[string][]string  // partition -> sort key -> why it is held
 	decisions    []*decision
-	linked       map[order.LineID]bool // a mail to the merchant had a link to it
+	told         map[order.LineID]bool // a mail to the merchant led to its order
 	unread       map[string]bool       // sides whose notices were refused: nobody read them
 }
 
@@ -122,7 +122,7 @@ func newReviewState() reviewState {
 	return reviewState{
 		brake: []setting[bool]{{}}, deliversFrom: []setting[time.Time]{{is: deliversFrom}},
 		products: map[string][]setting[*rules]{}, sold: map[string]int{}, buyers: map[string]map[string]time.Time{}, customers: map[string]string{}, forgotten: map[string]bool{},
-		held: map[string]map[string][]string{}, linked: map[order.LineID]bool{}, unread: map[string]bool{},
+		held: map[string]map[string][]string{}, told: map[order.LineID]bool{}, unread: map[string]bool{},
 	}
 }
 
@@ -632,29 +632,23 @@ const paidBefore = "paid before"
 func paidBeforeOf(number string) string { return "paid before: " + number }
 
 // noteReview records what a mail to the merchant shows of lines that rules hold. A mail
-// lists 20 of them, and has a link to all.
+// names 20 of them by their orders' pages, and leads to a list of all.
 func (l *ledger) noteReview(id, text string) {
-	shown := 0
-	for _, link := range linksIn(text) {
-		if link.purpose == "held" {
-			l.review.linked[order.LineID(link.about)] = true
-			shown++
-		}
-	}
-	if shown < 20 {
-		return
-	}
+	orders := ordersIn(text)
 	for _, now := range l.lines {
-		if now.ruled() && strings.Contains(id, "#"+now.side+"#") {
-			l.review.linked[now.id] = true
+		if now.ruled() && strings.Contains(id, "#"+now.side+"#") && (strings.Contains(text, moreHeld) || slices.Contains(orders, now.id.OrderHalf())) {
+			l.review.told[now.id] = true
 		}
 	}
 }
 
+// moreHeld begins what a mail says that does not name all lines on hold.
+const moreHeld = "\n\nAnd "
+
 // checkAsked checks, at the end, that the merchant was told of each line that a rule holds.
 func (l *ledger) checkAsked() {
 	for _, id := range slices.Sorted(maps.Keys(l.lines)) {
-		if now := l.lines[id]; now.ruled() && !l.review.linked[id] && !l.review.unread[now.side] {
+		if now := l.lines[id]; now.ruled() && !l.review.told[id] && !l.review.unread[now.side] {
 			l.problem("%s is held by a rule (%v), and its merchant was never told", l.name(id), now.holds)
 		}
 	}

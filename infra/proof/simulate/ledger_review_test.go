@@ -1,8 +1,6 @@
 package simulate
 
 import (
-	"encoding/base64"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -552,11 +550,10 @@ func (b *fixture) byHand(quantity, keys int, known bool, why func(id order.LineI
 	b.write("x", writes...)
 }
 
-// tell has the merchant get a mail with a link to a line that is held.
+// tell has the merchant get a mail that leads to the order of a line that is held.
 func (b *fixture) tell(id order.LineID) {
 	about := outbox.NoticeItem("nova#held-for-review#live#2000-01-01T00")
 	b.ledger.noteLease(about, 1, "notice")
-	token := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "1\nheld\nnova\n%s\n0", id)) + ".c2lnbmVk"
-	text := "https://api.keypool.example/links/" + token
+	text := "https://api.keypool.example/portal/orders/" + id.OrderHalf()
 	b.ledger.noteAccepted(noProcess, about, 1, mail.Message{Text: text, HTML: text})
 }

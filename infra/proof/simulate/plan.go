@@ -42,7 +42,7 @@ type Conditions struct {
 	CallFaults        float64 // of calls that meet a fault
 	ProcessDeaths     float64 // of processes that die
 	MailFaults        float64 // of mails that SES refuses or throttles, or whose answer is lost
-	LinksFollowed     float64 // of links in mails to the merchant
+	MailsFollowed     float64 // of orders that mails to the merchant lead to
 	LostMessages      float64 // of messages and records that are never delivered
 	DuplicateMessages float64 // of messages and records that are delivered again
 }
@@ -72,7 +72,7 @@ func (c Conditions) String() string {
 		{c.CallFaults, "of calls meet a fault"},
 		{c.ProcessDeaths, "of processes die, if they live long enough"},
 		{c.MailFaults, "of mails meet a fault of SES"},
-		{c.LinksFollowed, "of links in mails are followed"},
+		{c.MailsFollowed, "of orders that mails lead to are decided"},
 		{c.LostMessages, "of messages and records are lost"},
 		{c.DuplicateMessages, "of them are duplicated"},
 	} {
@@ -132,7 +132,7 @@ func NewPlan(seed uint64, length int) Plan {
 	m.reviewed, m.early, m.nowhere = m.oneIn(2), m.oneIn(4), m.oneIn(4)
 	plan := Plan{Seed: seed, Conditions: m.conditions()}
 	if m.reviewed {
-		plan.Conditions.LinksFollowed = 0.3 + 0.7*m.rng.Float64()
+		plan.Conditions.MailsFollowed = 0.3 + 0.7*m.rng.Float64()
 	}
 	m.throttled = plan.Conditions.PartitionWrites > 0
 	m.manyKeys = !m.fewKeys && !m.throttled && m.oneIn(2)

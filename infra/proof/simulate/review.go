@@ -2,24 +2,21 @@ package simulate
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"keypool/shared/catalog"
 	"keypool/shared/lifecycle"
-	"keypool/shared/link"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/review"
 )
 
 // What the merchant's people do about orders that somebody looks at first: rules, the
-// brake, decisions by the API, and by the links in mails.
+// brake, decisions by the API, and those that mails lead to.
 
 // risks are the words of platforms about an order, and whether they ask for a look.
 var risks = map[string]bool{"": false, "normal": false, "Low": false, "elevated": true, "highest": true, "a word that nobody knows": true}
@@ -193,96 +190,66 @@ func (w *world) deliversFrom() time.Time {
 	return w.delivers
 }
 
-// linkSaid is a link in a mail, read by what is written in it.
-type linkSaid struct{ token, purpose, about string }
+var orderForm = regexp.MustCompile(`https://api\.keypool\.example/portal/orders/([\w-]{22})\b`)
 
-var linkForm = regexp.MustCompile(`https://api\.keypool\.example/links/(([\w-]+)\.[\w-]+)`)
-
-// linksIn returns the links in a mail, each once.
-func linksIn(text string) (all []linkSaid) {
-	for _, found := range linkForm.FindAllStringSubmatch(text, -1) {
-		body, err := base64.RawURLEncoding.DecodeString(found[2])
-		said := strings.Split(string(body), "\n")
-		if err != nil || len(said) != 5 {
-			panic("a link that nobody can read")
-		}
-		if l := (linkSaid{found[1], said[1], said[3]}); !slices.Contains(all, l) {
-			all = append(all, l)
+// ordersIn returns the orders whose pages a mail to the merchant leads to, each once.
+func ordersIn(text string) (all []string) {
+	for _, found := range orderForm.FindAllStringSubmatch(text, -1) {
+		if !slices.Contains(all, found[1]) {
+			all = append(all, found[1])
 		}
 	}
 	return all
 }
 
-// decision returns what somebody decides who answers the link's page, seen at a time.
-func (l linkSaid) decision(verdict review.Verdict, seen time.Time) decision {
-	d := decision{verdict: string(verdict)}
-	switch l.purpose {
-	case "held":
-		d.line, d.ruled = order.LineID(l.about), true
-	case "held-all":
-		d.side, d.until = l.about, seen
-	}
-	return d
-}
-
-// followLinks has somebody follow some of the links in a mail to the merchant. A program
-// that looks at mails only opens them; some are followed when they are good no more.
-func (w *world) followLinks(mail, text string) {
-	for n, l := range linksIn(text) {
-		name := fmt.Sprintf("link %d of %s", n, mail)
-		if !w.happens(name, w.plan.Conditions.LinksFollowed) {
+// followMail has somebody open some of the orders in a mail that tells of lines on hold, and
+// decide about what the page shows.
+func (w *world) followMail(mail, text string) {
+	for n, id := range ordersIn(text) {
+		name := fmt.Sprintf("order %d of %s", n, mail)
+		if !w.happens(name, w.plan.Conditions.MailsFollowed) {
 			continue
 		}
 		verdict := []review.Verdict{review.Release, review.Release, review.Reject}[w.number(name+" verdict", 3)]
-		switch l.purpose {
-		case "set-brake":
-			verdict = review.SetBrake
-		case "release-brake":
-			verdict = review.ReleaseBrake
-		}
 		w.spawn(func() {
 			time.Sleep(w.upTo(name+" later", 20*time.Minute) >> w.number(name+" sooner", 8))
-			w.followLink(name, l, verdict)
+			w.decideOrder(name, id, verdict)
 		})
 	}
 }
 
-func (w *world) followLink(name string, l linkSaid, verdict review.Verdict) {
-	opens, late := w.number(name+" opens", 5) == 0, w.number(name+" late", 6) == 0
-	seen := time.Now()
-	w.untilDone(name, func(ctx context.Context, now time.Time) error {
-		clock := func() time.Time { return now }
-		if late {
-			clock = func() time.Time { return now.Add(link.GoodFor + time.Hour) }
-		}
-		links := &review.Links{Reader: w.store, Desk: w.desk(clock), Now: clock}
-		page, err := links.Look(ctx, l.token)
-		if err == nil && !opens {
-			d := l.decision(verdict, seen)
-			if d.line != "" {
-				d.version = page.Version
-			}
-			if !late {
-				defer w.ledger.decides(d)()
-			}
-			page, err = links.Follow(ctx, l.token, verdict, review.Seen{At: seen, Version: page.Version})
-		}
-		switch {
-		case errors.Is(err, link.ErrExpired):
-			w.count("link that was good no more")
-			return nil
-		case errors.Is(err, link.ErrInvalid):
-			w.ledger.report("a link of a mail is not valid: %s", l.purpose)
-			return nil
-		case err != nil:
-			return err
-		case opens:
-			w.count("link opened and not followed")
-		case page.Outcome == review.Done:
-			w.count("link followed: " + l.purpose)
-		default:
-			w.count("link followed too late")
-		}
-		return nil
+// decideOrder decides about the lines of an order that rules hold, as its page showed them.
+func (w *world) decideOrder(name, orderID string, verdict review.Verdict) {
+	opens, slow := w.number(name+" opens", 5) == 0, w.number(name+" slow", 3) == 0
+	var lines []order.Fulfillment
+	w.untilDone(name+" opened", func(ctx context.Context, _ time.Time) (err error) {
+		lines, err = w.store.Lines(ctx, orderID)
+		return err
 	})
+	if opens {
+		w.count("order opened from a mail, and left")
+		return
+	}
+	if slow {
+		time.Sleep(w.upTo(name+" reads", 2*time.Minute))
+	}
+	for _, line := range lines {
+		if !line.HeldByRule() {
+			w.count("order opened from a mail too late")
+			continue
+		}
+		w.untilDone(name+" line "+line.Line, func(ctx context.Context, now time.Time) error {
+			act := lifecycle.Act{By: "simulation", Version: line.Version}
+			defer w.ledger.decides(decision{verdict: string(verdict), line: line.ID, ruled: true, version: line.Version})()
+			_, outcome, err := w.desk(func() time.Time { return now }).Decide(ctx, line.ID, verdict, act)
+			switch {
+			case errors.As(err, new(*order.StaleError)):
+				w.count("act refused: its line had changed since it was seen")
+				return nil
+			case err == nil && outcome == review.Done:
+				w.count("line decided from a mail")
+			}
+			return err
+		})
+	}
 }

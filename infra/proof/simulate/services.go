@@ -305,7 +305,7 @@ func (s *fakeSES) Send(ctx context.Context, m mail.Message) (string, error) {
 	w.count("mail accepted")
 	w.ledger.noteAccepted(p, item, number, m)
 	if item.Kind == outbox.Notices {
-		w.followLinks(name, m.Text)
+		w.followMail(name, m.Text)
 	}
 	s.sendFeedback(name, delivery.Feedback{Item: item, Number: number, MessageID: name})
 	time.Sleep(w.upTo(name+" response", 5*w.plan.Conditions.Latency))

@@ -33,7 +33,7 @@ func shrink(plan Plan, breaks func(Plan) bool, until time.Time) Plan {
 		func(c *Conditions) { c.CallFaults = 0 },
 		func(c *Conditions) { c.ProcessDeaths = 0 },
 		func(c *Conditions) { c.MailFaults = 0 },
-		func(c *Conditions) { c.LinksFollowed = 0 },
+		func(c *Conditions) { c.MailsFollowed = 0 },
 		func(c *Conditions) { c.LostMessages = 0 },
 		func(c *Conditions) { c.DuplicateMessages = 0 },
 		func(c *Conditions) { c.IndexLag = 0 },
