@@ -6,10 +6,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
+	"keypool/shared/catalog"
 	"keypool/shared/link"
 	"keypool/shared/orderpage"
 	"keypool/shared/retry"
@@ -47,14 +47,18 @@ func (s *site) open(w http.ResponseWriter, r *http.Request) {
 
 // keys shows the page with its keys, or gives them as a text.
 func (s *site) keys(w http.ResponseWriter, r *http.Request) {
-	view, err := s.pages.Show(r.Context(), r.PathValue("token"), web.CallerAddress(r))
+	form, err := web.Form(r, maxForm)
+	var view orderpage.View
+	if err == nil {
+		view, err = s.pages.Show(r.Context(), r.PathValue("token"), web.CallerAddress(r))
+	}
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
 	p := newPage(r, view)
 	p.Opened = true
-	if formOf(r).Get("as") == "text" {
+	if form.Get("as") == "text" {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Content-Disposition", `attachment; filename="keys.txt"`)
 		io.WriteString(w, p.text())
@@ -87,9 +91,12 @@ func (s *site) lostForm(w http.ResponseWriter, r *http.Request) {
 
 // lost has the mail sent again. Its answer is the same whether there is such an order.
 func (s *site) lost(w http.ResponseWriter, r *http.Request) {
-	m, err := s.pages.Shop(r.Context(), r.PathValue("merchant"))
+	form, err := web.Form(r, maxForm)
+	var m catalog.Merchant
 	if err == nil {
-		form := formOf(r)
+		m, err = s.pages.Shop(r.Context(), r.PathValue("merchant"))
+	}
+	if err == nil {
 		number, address := strings.TrimSpace(form.Get("order")), strings.TrimSpace(form.Get("email"))
 		err = s.pages.Lost(r.Context(), m, number, strings.ToLower(address), web.CallerAddress(r))
 	}
@@ -106,6 +113,8 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, link.ErrInvalid):
 		status, p.Title, p.Says = http.StatusNotFound, p.words.WrongTitle, p.words.Wrong
+	case errors.Is(err, web.ErrForm), errors.Is(err, web.ErrFormLarge):
+		status, p.Title, p.Says = http.StatusBadRequest, p.words.FaultTitle, p.words.Fault
 	case errors.Is(err, orderpage.ErrTooOften):
 		w.Header().Set("Retry-After", "3600")
 		status, p.Title, p.Says = http.StatusTooManyRequests, p.words.OftenTitle, p.words.Often
@@ -140,15 +149,6 @@ func write(w http.ResponseWriter, status int, p page) {
 
 // maxForm is more than the page's forms have.
 const maxForm = 4 << 10
-
-// formOf returns the values of a form, none if it is not the page's.
-func formOf(r *http.Request) url.Values {
-	r.Body = http.MaxBytesReader(nil, r.Body, maxForm)
-	if r.ParseForm() != nil {
-		return nil
-	}
-	return r.PostForm
-}
 
 // languagesOf returns what languages a browser wants, the one that it wants most first.
 func languagesOf(r *http.Request) []string {

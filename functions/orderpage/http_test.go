@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -73,6 +74,22 @@ func TestCrossOrigin(t *testing.T) {
 	f := w.sold("A-1", "elden", 1, 1)
 	for _, path := range []string{"/keys", "/send"} {
 		w.send("POST", w.link(f)+path, nil, func(e *events.APIGatewayV2HTTPRequest) { e.Headers["sec-fetch-site"] = "cross-site" }).want(403).hasNot("KEY-")
+	}
+	if got := w.line(f.ID); !got.ShownAt.IsZero() {
+		t.Error("its keys were shown")
+	}
+}
+
+// A form that is none of the page's shows no keys.
+func TestForms_thatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	f := w.sold("A-1", "elden", 1, 1)
+	for _, path := range []string{w.link(f) + "/keys", "/o/lost/acme"} {
+		w.send("POST", path, nil, func(e *events.APIGatewayV2HTTPRequest) {
+			e.Headers["content-type"], e.Body = "application/json", `{"as":"text"}`
+		}).want(400).hasNot("KEY-")
+		w.post(path, url.Values{"order": {strings.Repeat("x", maxForm)}}).want(400).hasNot("KEY-")
 	}
 	if got := w.line(f.ID); !got.ShownAt.IsZero() {
 		t.Error("its keys were shown")

@@ -20,6 +20,7 @@ import (
 	"keypool/shared/phrase"
 	"keypool/shared/pool"
 	"keypool/shared/review"
+	"keypool/shared/web"
 )
 
 const byHandAccount = catalog.ByHandName
@@ -633,7 +634,7 @@ func (p *portal) several(v *visit) (answer, error) {
 	act, words := v.form.Get("act"), map[string]string{"send": "sent", "release": "released"}
 	operation := map[string]string{"send": "resend-order", "release": "release-order"}[act]
 	if operation == "" {
-		return answer{}, errForm
+		return answer{}, web.ErrForm
 	}
 	if err := v.May(operation); err != nil {
 		return answer{}, err

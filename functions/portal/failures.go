@@ -13,6 +13,7 @@ import (
 	"keypool/shared/pool"
 	"keypool/shared/retry"
 	"keypool/shared/settings"
+	"keypool/shared/web"
 )
 
 // errNotFound means that an address names nothing of the visitor's merchant.
@@ -42,7 +43,8 @@ var failures = []struct {
 	{pool.ErrUnknownKey, http.StatusNotFound, "Not found", "No pool here has such a key.", ""},
 	{settings.ErrLastOwner, http.StatusConflict, "The last owner", "This is the last owner, and nothing was changed: nobody could say who works here any more.", "Make somebody else an owner first, under Settings, People."},
 	{access.ErrSignInOver, http.StatusForbidden, "This address is over", "It opens a shop's portal for the operator, once, within ten minutes.", "Have another one made: make sign-in MERCHANT=…"},
-	{errForm, http.StatusBadRequest, "Not understood", "The form could not be read, and nothing was changed.", "Go back, open the page again, and send it once more."},
+	{web.ErrForm, http.StatusBadRequest, "Not understood", "The form could not be read, and nothing was changed.", "Go back, open the page again, and send it once more."},
+	{web.ErrFormLarge, http.StatusRequestEntityTooLarge, "Too much at once", "The form holds more than 1 MB, and nothing was changed.", "Go back and send less. More keys than that go in as a file."},
 	{idempotency.ErrRunning, http.StatusConflict, "One moment", "This is being done at this moment: the button was pressed twice.", "Open the page again in a few seconds to see what became of it."},
 	{idempotency.ErrOther, http.StatusConflict, "Sent before", "This form was sent before, with other content, and nothing was changed now.", "Open the page again, and fill it in once more."},
 	{idempotency.ErrSecret, http.StatusConflict, "Shown once", "This was made before, and what it showed is shown once and kept nowhere.", "If you lack it, make another."},

@@ -76,7 +76,7 @@ func (p *portal) signInForm(_ http.ResponseWriter, r *http.Request) (answer, err
 
 // ask takes the address, and has a mail written to it if somebody has it.
 func (p *portal) ask(w http.ResponseWriter, r *http.Request) (answer, error) {
-	form, err := readForm(r)
+	form, err := web.Form(r, maxForm)
 	if err != nil {
 		return answer{}, err
 	}
@@ -101,7 +101,7 @@ func (p *portal) sent(_ http.ResponseWriter, r *http.Request) (answer, error) {
 
 // byCode signs in by the code of a mail.
 func (p *portal) byCode(w http.ResponseWriter, r *http.Request) (answer, error) {
-	form, err := readForm(r)
+	form, err := web.Form(r, maxForm)
 	if err != nil {
 		return answer{}, err
 	}

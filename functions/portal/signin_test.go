@@ -268,6 +268,23 @@ func TestPosts_ofOtherSites(t *testing.T) {
 	b.get("/portal").has("Ada Byron")
 }
 
+// A form that cannot be read changes nothing, and says so; it is no empty one.
+func TestPosts_thatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	b := w.signIn("ada@acme.example")
+	json := func(e *events.APIGatewayV2HTTPRequest) {
+		e.Headers["content-type"], e.Body = "application/json", "{}"
+	}
+	if p := b.post("/portal/sign-out", nil, json).has("could not be read"); p.status != http.StatusBadRequest {
+		t.Errorf("JSON: %d", p.status)
+	}
+	if p := b.post("/portal/find", url.Values{"q": {strings.Repeat("x", maxForm)}}).has("more than 1 MB"); p.status != http.StatusRequestEntityTooLarge {
+		t.Errorf("too large: %d", p.status)
+	}
+	b.get("/portal").has("Ada Byron")
+}
+
 func TestAgain(t *testing.T) {
 	t.Parallel()
 	w := open(t)

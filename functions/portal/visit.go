@@ -2,9 +2,7 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"log/slog"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -95,7 +93,7 @@ func (p *portal) signedIn(s screen) http.HandlerFunc {
 			a.see = againPath + "?to=" + url.QueryEscape(pageBehind(r))
 		} else if err == nil {
 			if r.Method == http.MethodPost {
-				v.form, err = readForm(r)
+				v.form, err = web.Form(r, maxForm)
 			}
 			if err == nil {
 				a, err = p.once(v, s)
@@ -173,21 +171,6 @@ func safePath(to string) string {
 		return homePath
 	}
 	return u.RequestURI()
-}
-
-var errForm = errors.New("a form that cannot be read")
-
-// readForm returns the values of a form. What is sent in another form than a page's is no empty
-// one: a setting would be stored as one that holds nothing.
-func readForm(r *http.Request) (url.Values, error) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); r.ContentLength > 0 && (err != nil || kind != "application/x-www-form-urlencoded") {
-		return nil, errForm
-	}
-	r.Body = http.MaxBytesReader(nil, r.Body, maxForm)
-	if r.ParseForm() != nil {
-		return nil, errForm
-	}
-	return r.PostForm, nil
 }
 
 // cookie returns the value of a cookie, empty if there is none.
