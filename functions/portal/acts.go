@@ -645,7 +645,7 @@ func (p *portal) several(v *visit) (answer, error) {
 	}
 	seen = seen[:min(len(seen), 2*listed)]
 	if v.form.Get("sure") == "" {
-		c := confirmation{Does: ordersPath + "/several", Values: [][2]string{{"act", act}, {"sure", "1"}}, Back: ordersPath, Reason: true, Button: "Release", Says: []string{
+		c := confirmation{Does: ordersPath + "/several", Values: [][2]string{{"act", act}, {"sure", "1"}}, Back: ordersPath, Reason: "It stands in the order's timeline. Write nothing of the customer's.", Button: "Release", Says: []string{
 			phrase.Capital(phrase.Count(len(seen), "line is", "lines are")) + " released from hold, as far as they are on hold: they get their keys, in their old places of the queue, and their mails.",
 			"A mail cannot be taken back. What has changed meanwhile is left as it is.",
 		}}

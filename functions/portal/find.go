@@ -24,6 +24,7 @@ type foundPage struct {
 	Next     string
 	Test     bool // those orders of the address are tests
 	Keys     []foundKey
+	Block    string // what was sought, where it is a key that can be blocked
 	Nothing  bool
 }
 
@@ -84,6 +85,9 @@ func (p *portal) find(v *visit) (answer, error) {
 	page := foundPage{Numbered: newOrderRows(numbered), Orders: newOrderRows(orders), Next: ofPeople.Next, Test: test}
 	if strings.Contains(sought, "@") {
 		page.Sought = sought
+	}
+	if v.may("block-keys") && blockable(keys) {
+		page.Block = sought
 	}
 	for _, key := range keys {
 		page.Keys = append(page.Keys, newFoundKey(key))

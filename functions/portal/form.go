@@ -123,7 +123,7 @@ type confirmation struct {
 	Values [][2]string // that it holds
 	Button string
 	Stop   bool   // it takes something away
-	Reason bool   // it asks why
+	Reason string // it asks why, and says what becomes of the answer; empty: it does not ask
 	Back   string // where to go if not
 }
 

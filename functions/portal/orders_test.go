@@ -479,7 +479,7 @@ func TestFind(t *testing.T) {
 			t.Errorf("%q leads to %d %v", what, p.status, p.headers)
 		}
 	}
-	find("AAAA-1111").has("A key", "Sold", "A-1", "elden.txt, line 812", "Uploaded.").hasNot("AAAA-1111")
+	find("AAAA-1111").has("A key", "Sold", "A-1", "elden.txt, line 812", "Uploaded.").shows(false, "AAAA-1111")
 	find("nothing").has("There is no order of that number here", "Look through all orders")
 	s.sell("acme", "A-2", 1)
 	p := find("marcel@gmial.com").has("The customer's orders", "A-1", "A-2")

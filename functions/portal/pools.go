@@ -30,6 +30,8 @@ type stock struct {
 	keys         *settings.Keys
 	forms        *settings.Forms
 	jobs         *inventory.Jobs
+	exports      *inventory.Exports
+	blocker      *inventory.Blocker
 }
 
 // productPages reads a page of a merchant's products.

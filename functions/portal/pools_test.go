@@ -29,7 +29,11 @@ func (w *world) keysIn(of pool.ID, texts ...string) {
 	}
 	var keys []upload.NewKey
 	for i, text := range texts {
-		keys = append(keys, upload.NewKey{ID: pool.Identify(m.Salt, of.Merchant, of.Side, text), Text: pool.Conceal(text), Offset: int64(20 * i), Row: i + 1})
+		var live pool.KeyID
+		if of.Side == pool.Test {
+			live = pool.Identify(m.Salt, of.Merchant, pool.Live, text)
+		}
+		keys = append(keys, upload.NewKey{Live: live, ID: pool.Identify(m.Salt, of.Merchant, of.Side, text), Text: pool.Conceal(text), Offset: int64(20 * i), Row: i + 1})
 	}
 	inserted, err := w.store.InsertKeys(w.Context(), of, 1, "20261123T110000-0123456789abcdef", keys)
 	if err != nil {
@@ -159,7 +163,8 @@ func TestUploads_report(t *testing.T) {
 		t.Errorf("the report is answered %d %s", p.status, p.headers["Location"])
 	}
 	b.get("/portal/uploads/"+id+"/withdraw").has("This cannot be undone", "1 key")
-	b.post("/portal/uploads/"+id+"/withdraw", nil).has("From now on no key of this file is sold", "Withdrawn").hasNot("Undo:")
+	b.post("/portal/uploads/"+id+"/withdraw", nil).has("From now on no key of this file is sold", "Withdraw unsold keys of a file")
+	b.get("/portal/uploads/" + id).has("Withdrawn").hasNot("Undo:")
 }
 
 func TestUploads_growing(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/lambdatest"
 	"keypool/shared/catalog"
+	"keypool/shared/job"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
@@ -54,6 +55,20 @@ func (s *sandbox) stockCalls() []screenCall {
 		{"/portal/uploads/" + s.upload(upload.Loading), nil, nil},
 		{"/portal/uploads/" + s.upload(upload.NeedsConfirmation) + "/load", func() url.Values { return url.Values{"skip_heading": {"yes"}} }, nil},
 		{"/portal/uploads/" + s.upload(upload.Finished) + "/withdraw", func() url.Values { return url.Values{} }, nil},
+		{"/portal/pools/elden/move", nil, nil},
+		{"/portal/pools/elden/move?to=" + lambdatest.DryPool, nil, nil},
+		{"/portal/pools/elden/move", func() url.Values { return url.Values{"to": {lambdatest.DryPool}, "count": {"1"}} }, nil},
+		{"/portal/pools/elden/export", nil, nil},
+		{"/portal/pools/elden/export?which=sold", nil, nil},
+		{"/portal/pools/elden/export", func() url.Values { return url.Values{"which": {"unsold"}} }, nil},
+		{"/portal/keys/block", nil, nil},
+		{"/portal/keys/block", func() url.Values { return url.Values{"keys": {strings.Join(s.Keys(2), "\n")}} }, []string{canary.Key}}, // it asks once more, with what was typed
+		{"/portal/keys/block", func() url.Values { return url.Values{"keys": {strings.Join(s.Keys(2), "\n")}, "sure": {"yes"}} }, nil},
+		{"/portal/jobs", nil, nil},
+		{"/portal/jobs/" + s.exported(), nil, nil},
+		{"/portal/jobs/" + s.exported() + "/link", func() url.Values { return url.Values{} }, nil},
+		{"/portal/jobs/" + s.exported() + "/cancel", func() url.Values { return url.Values{} }, nil},
+		{"/portal/test-data/wipe", func() url.Values { return url.Values{} }, nil},
 	}
 }
 
@@ -85,4 +100,23 @@ func (s *sandbox) upload(state upload.State) string {
 		s.Fatal(ok, err)
 	}
 	return u.ID
+}
+
+// exported plants a job whose file can be fetched, and returns its id.
+func (s *sandbox) exported() string {
+	s.Helper()
+	now := time.Now()
+	j := job.Job{Merchant: lambdatest.Merchant, ID: job.NewID(s.Context(), now), Kind: job.Export, Pool: lambdatest.Pool, Side: pool.Live, Choice: job.Choice{Which: job.Unsold, Format: job.CSV}, CreatedAt: now}
+	err := s.Store.StartJob(s.Context(), j)
+	if err == nil {
+		j, err = s.Store.TakeJob(s.Context(), j.Merchant, j.ID, now)
+	}
+	if err == nil {
+		j.Done, j.FinishedAt = true, now
+		err = s.Store.EndJob(s.Context(), j)
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+	return j.ID
 }

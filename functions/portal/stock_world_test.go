@@ -22,7 +22,11 @@ func (w *world) stock() stock {
 		uploads:      &settings.Uploads{Store: w.store, Files: w.files, Reports: w.files, Ranges: w.queue, Loaded: w.store, Answers: w.store, Now: w.now},
 		keys:         &settings.Keys{Pools: w.store, Files: w.files},
 		forms:        &settings.Forms{Pools: w.store, Files: w.files},
-		jobs:         &inventory.Jobs{Store: w.store, Pools: w.store, Uploads: w.store, Merchants: w.store, Queue: w.queue, Now: w.now},
+		exports:      &inventory.Exports{Jobs: w.store, Files: w.files, Now: w.now},
+		blocker: &inventory.Blocker{
+			Merchants: w.store, Keys: w.store, Finder: &inventory.Finder{Merchants: w.store, Keys: w.store, Lines: w.store, Uploads: w.store}, Now: w.now,
+		},
+		jobs: &inventory.Jobs{Store: w.store, Pools: w.store, Uploads: w.store, Merchants: w.store, Queue: w.queue, Now: w.now},
 	}
 }
 
@@ -53,6 +57,10 @@ func (f *fakeFiles) PresignUpload(context.Context, string, int64, time.Duration)
 
 func (f *fakeFiles) PresignReport(_ context.Context, name string, _ time.Duration) (string, error) {
 	return "https://reports.example/" + name, nil
+}
+
+func (f *fakeFiles) PresignFile(_ context.Context, object, file string, _ time.Duration) (string, error) {
+	return "https://reports.example/" + object + "?X-Amz-Signature=0&file=" + file, nil
 }
 
 // fakeQueue counts messages.

@@ -59,9 +59,10 @@ type uploadData struct {
 	Warned   []string
 	Cause    cause
 	Asks     *question
-	Done     bool // its report can be fetched
-	Undo     bool // what it added can be withdrawn
-	Job      string
+	Done     bool   // its report can be fetched
+	Undo     bool   // what it added can be withdrawn
+	Job      string // the address of the job that withdraws it
+	Move     string // the address of the form that moves its keys
 	Seen     *browserCount
 	Fill     bool // orders that waited are being served
 }
@@ -146,7 +147,7 @@ func (p *portal) upload(v *visit) (answer, error) {
 	}
 	data := uploadData{
 		uploadRow: newUploadRow(u), ID: u.ID, Lines: read.Lines, Added: read.Counts[upload.Accepted], Finished: u.FinishedAt,
-		Going: u.State == upload.Loading || u.State == upload.Confirmed, Done: report != "", Job: u.Withdrawal,
+		Going: u.State == upload.Loading || u.State == upload.Confirmed, Done: report != "",
 		Seen: browserCounted(v.URL.Query(), u), Fill: u.Side == pool.Live && read.Counts[upload.Accepted] > 0 && u.Withdrawal == "",
 	}
 	if u.Size > 0 {
@@ -171,13 +172,18 @@ func (p *portal) upload(v *visit) (answer, error) {
 	if u.State == upload.NeedsConfirmation {
 		data.Asks = newQuestion(u)
 	}
+	if u.Withdrawal != "" {
+		data.Job = jobPath(u.Withdrawal)
+	}
+	if u.Withdrawal == "" && u.Pool != "" && data.Added > 0 {
+		data.Move = poolPath(u.Pool) + "/move?" + url.Values{"upload": {u.ID}, "side": {string(u.Side)}}.Encode()
+	}
 	data.Undo = u.Withdrawal == "" && u.Pool != "" && (data.Going || data.Added > 0)
 	return answer{page: "upload", title: "Key file", data: data, band: done(v, uploadDone)}, nil
 }
 
 var uploadDone = map[string]band{
-	"load":      {Says: "It is read as you said. The next file of this pool that looks the same is read so too, unasked."},
-	"withdrawn": {Says: "From now on no key of this file is sold. What was for sale is being taken out."},
+	"load": {Says: "It is read as you said. The next file of this pool that looks the same is read so too, unasked."},
 }
 
 // browserCounted returns what the browser says that it found in a file, nil if it says nothing.
@@ -257,12 +263,12 @@ func (p *portal) askWithdraw(v *visit) (answer, error) {
 
 func (p *portal) withdraw(v *visit) (answer, error) {
 	id := v.PathValue("upload")
-	_, err := p.jobs.Withdraw(v.Context(), v.Merchant, id, v.Principal.Name, v.form.Get("reason"))
+	j, err := p.jobs.Withdraw(v.Context(), v.Merchant, id, v.Principal.Name, v.form.Get("reason"))
 	if errors.Is(err, job.ErrNoKeys) {
 		return answer{see: uploadPath(id)}, nil
 	}
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{see: uploadPath(id) + "?done=withdrawn"}, nil
+	return answer{see: jobPath(j.ID) + "?done=withdrawn"}, nil
 }

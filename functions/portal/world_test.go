@@ -228,6 +228,15 @@ func (p page) hasNot(texts ...string) page {
 	return p
 }
 
+// shows fails the test unless a person reads the text in the page, or does not.
+func (p page) shows(want bool, text string) page {
+	p.Helper()
+	if strings.Contains(p.words(), text) != want {
+		p.Errorf("%s shows %q: %t, want %t", p.at, text, !want, want)
+	}
+	return p
+}
+
 var (
 	tag    = regexp.MustCompile(`(?s)<[^>]*>`)
 	blanks = regexp.MustCompile(`\s+`)

@@ -305,13 +305,13 @@ var Functions = []Function{
 		Rights: []Right{
 			// As the API: people, tokens that are revoked, the audit trail, what a shop sets up, pools, key files and keys.
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.PeoplePrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix, dynamo.DomainsPrefix}},
-			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.AuditPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix}},
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.AuditPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix, dynamo.JobsPrefix}},
 			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.AuditPrefix, dynamo.JobsPrefix, dynamo.ReviewPrefix, dynamo.SendersPrefix, dynamo.DomainsPrefix}}, // of review: the rules, and the brake
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.SendersPrefix}},
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix, dynamo.CountsPrefix, dynamo.JobsPrefix, dynamo.DomainsPrefix}}, // of counts: the shards of a pool that is deleted; of jobs: that of a retention
 			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.CountsPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
-			{Target: keysTable, Actions: "BatchGetItem UpdateItem ConditionCheckItem"}, // codes of products
+			{Target: keysTable, Actions: "BatchGetItem UpdateItem ConditionCheckItem"}, // codes of products; keys that are blocked
 			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.NoticePrefix}},
 			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.NoticePrefix, dynamo.IdempotencyPrefix, dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix}},   // of the second: forms that are sent twice; of the last: an order by hand while the brake is set
 			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.IdempotencyPrefix, dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix, dynamo.BuyerPrefix}}, // of the last: of a customer who is erased
@@ -326,6 +326,7 @@ var Functions = []Function{
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.QueuePrefix}},
 			{Target: uploadedFiles, Actions: "PutObject GetObject"},
 			{Target: reportFiles, Actions: "GetObject"},
+			{Target: exportFiles, Actions: "GetObject"}, // by the links that it makes
 			{Target: bucketKey, Actions: "Decrypt GenerateDataKey"},
 			{Target: rangesQueue, Actions: "SendMessage"},
 			{Target: jobsQueue, Actions: "SendMessage"},

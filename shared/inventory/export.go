@@ -31,9 +31,8 @@ type Export struct {
 // Export has keys of a pool side written to a file, and returns the job that does it. Its error
 // is job.ErrNotFound if there is no such pool, job.ErrPeriod, or job.ErrExports.
 func (s *Jobs) Export(ctx context.Context, e Export) (job.Job, error) {
-	from, until := e.Choice.From, e.Choice.Until
-	if e.Choice.Which == job.Unsold && !(from.IsZero() && until.IsZero()) || !until.IsZero() && !from.Before(until) {
-		return job.Job{}, job.ErrPeriod
+	if err := e.Choice.Check(); err != nil {
+		return job.Job{}, err
 	}
 	_, there, err := s.Pools.Pool(ctx, e.Of.Merchant, e.Of.Pool)
 	if err != nil {

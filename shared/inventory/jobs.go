@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"keypool/shared/job"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
@@ -90,10 +92,7 @@ type Move struct {
 // that does it. Its error is job.ErrSamePool, job.ErrNoPool if there is no pool to move them
 // to, job.ErrWithdrawn, or job.ErrNotFound if there is no pool or upload that they would be of.
 func (s *Jobs) Move(ctx context.Context, m Move) (job.Job, error) {
-	if m.From.Pool == m.To {
-		return job.Job{}, job.ErrSamePool
-	}
-	if err := s.movable(ctx, m); err != nil {
+	if err := s.Movable(ctx, m); err != nil {
 		return job.Job{}, err
 	}
 	return s.start(ctx, job.Job{
@@ -101,30 +100,30 @@ func (s *Jobs) Move(ctx context.Context, m Move) (job.Job, error) {
 	})
 }
 
-// movable returns the error of a move whose pools or upload are not there, or whose upload was
-// withdrawn.
-func (s *Jobs) movable(ctx context.Context, m Move) error {
-	_, there, err := s.Pools.Pool(ctx, m.From.Merchant, m.From.Pool)
-	if err != nil {
-		return err
+// Movable returns the error that Move would have, nil if it would have none.
+func (s *Jobs) Movable(ctx context.Context, m Move) error {
+	if m.From.Pool == m.To {
+		return job.ErrSamePool
 	}
-	if !there {
-		return job.ErrNotFound
+	var from, to, known bool
+	var u upload.Upload
+	var reading errgroup.Group
+	reading.Go(func() (err error) { _, from, err = s.Pools.Pool(ctx, m.From.Merchant, m.From.Pool); return err })
+	reading.Go(func() (err error) { _, to, err = s.Pools.Pool(ctx, m.From.Merchant, m.To); return err })
+	if m.Upload != "" {
+		reading.Go(func() (err error) { u, known, err = s.Uploads.Upload(ctx, m.From.Merchant, m.Upload); return err })
 	}
-	if _, there, err = s.Pools.Pool(ctx, m.From.Merchant, m.To); err != nil {
-		return err
-	}
-	if !there {
-		return job.ErrNoPool
-	}
-	if m.Upload == "" {
-		return nil
-	}
-	u, there, err := s.Uploads.Upload(ctx, m.From.Merchant, m.Upload)
+	err := reading.Wait()
 	switch {
 	case err != nil:
 		return err
-	case !there || u.Side != m.From.Side:
+	case !from:
+		return job.ErrNotFound
+	case !to:
+		return job.ErrNoPool
+	case m.Upload == "":
+		return nil
+	case !known || u.Side != m.From.Side:
 		return job.ErrNotFound
 	case u.Withdrawal != "":
 		return job.ErrWithdrawn

@@ -149,6 +149,14 @@ type Choice struct {
 	From, Until time.Time
 }
 
+// Check returns ErrPeriod if no keys can be chosen so.
+func (c Choice) Check() error {
+	if c.Which == Unsold && !(c.From.IsZero() && c.Until.IsZero()) || !c.Until.IsZero() && !c.From.Before(c.Until) {
+		return ErrPeriod
+	}
+	return nil
+}
+
 // Which is a kind of keys.
 type Which string
 
