@@ -201,7 +201,7 @@ func nextOf(j job.Job, now time.Time) string {
 		return "The keys that are left stay for sale. You may withdraw the file again."
 	case j.State() == job.Cancelled:
 		return "What it had done stays done."
-	case j.Done:
+	case j.Done || j.CancelledBy != "":
 		return ""
 	case now.Sub(j.SavedAt) > 5*time.Minute:
 		return "It has stood still for a while. It is resumed by itself, within half an hour."

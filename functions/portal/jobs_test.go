@@ -123,7 +123,7 @@ func TestMoveKeys(t *testing.T) {
 		"to=":                 "Choose the pool that they are moved to.",
 		"to=elden":            "The keys are in that pool already.",
 		"to=gone":             "There is no pool of this name any more.",
-		"to=nova&count=many":  "use a whole number",
+		"to=nova&count=many":  "Use a whole number",
 		"to=nova&count=-1":    "Give a number from 1 on",
 		"to=nova&upload=gone": "", // 404: somebody made it up
 	} {
@@ -244,12 +244,13 @@ func TestExportKeys_twoAtOnce(t *testing.T) {
 func TestBlockKeys(t *testing.T) {
 	t.Parallel()
 	s := openSeller(t)
-	s.stock("acme", "SOLD-1", "FREE-1", "FREE-2")
+	s.stock("acme", "SOLD-1")
 	s.sell("acme", "1001", 1)
+	s.stock("acme", "FREE-1", "FREE-2")
 	b := s.signIn("ada@acme.example")
 	b.get("/portal/pools").has("Did keys leak? Block them")
 	b.get(blockPath).has("Block keys", "For keys that leaked")
-	b.post(blockPath, url.Values{"keys": {" \n"}}).has("use 1 to 1000 keys a call")
+	b.post(blockPath, url.Values{"keys": {" \n"}}).has("Use 1 to 1000 keys a call")
 	b.post(blockPath, url.Values{"keys": {strings.Repeat("x", 48<<10) + "\ny"}}).has("Nothing was changed")
 
 	list := "SOLD-1\r\n FREE-1\r\nFREE-2\r\nNEW-1"

@@ -116,11 +116,16 @@ func nav(v *visit) []place {
 	var out []place
 	for _, p := range places {
 		if p.does == "" && (p.path != settingsPath || settingsNav(v) != nil) || p.does != "" && v.may(p.does) {
-			here := v.URL.Path == p.path || p.path != homePath && strings.HasPrefix(v.URL.Path, p.path+"/")
+			here := v.URL.Path == p.path || p.path != homePath && strings.HasPrefix(v.URL.Path, p.path+"/") || p.path == poolsPath && ofPools(v.URL.Path)
 			out = append(out, place{p.name, p.path, here})
 		}
 	}
 	return out
+}
+
+// ofPools reports whether an address is of what pools lead to.
+func ofPools(path string) bool {
+	return slices.ContainsFunc([]string{uploadsPath, jobsPath, blockPath}, func(of string) bool { return strings.HasPrefix(path, of) })
 }
 
 // May reports whether the visitor may do an operation.

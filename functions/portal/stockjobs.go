@@ -40,7 +40,7 @@ type stockForm struct {
 	Alone bool     // there is no other pool
 }
 
-var sides = []option{{string(pool.Live), "Keys for orders"}, {string(pool.Test), "Test keys"}}
+var sides = []option{{string(pool.Live), "Keys for paid orders"}, {string(pool.Test), "Test keys, for test orders"}}
 
 const reasonOfJob = "The job keeps it, for whoever asks later."
 
@@ -206,7 +206,7 @@ func (p *portal) moveKeys(v *visit) (answer, error) {
 }
 
 var (
-	whichKeys = []option{{string(job.Unsold), "Unsold keys: those that are for sale"}, {string(job.Sold), "Sold keys: those that orders have"}}
+	whichKeys = []option{{string(job.Unsold), "Unsold keys, for sale now"}, {string(job.Sold), "Sold keys, which orders have"}}
 	asFiles   = []option{{string(job.CSV), "A table, for spreadsheets (.csv)"}, {string(job.JSONL), "JSON Lines, for programs (.jsonl)"}}
 )
 

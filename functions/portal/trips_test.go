@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"testing"
 	"time"
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
+	"keypool/shared/inventory"
 )
 
 // The round trips that a page of the portal takes at most, beside those for its session.
@@ -31,6 +33,7 @@ func (b *browser) wantTrips(calls *dynamotest.Trips, path string) {
 	b.Errorf("%s takes %d round trips beside its session's, and %d are the most", path, trips-sessionTrips, mostTrips)
 }
 
+// A merchant with 200 pools waits no longer than one with three, and no page is larger for it.
 func TestStockPages_roundTrips(t *testing.T) {
 	t.Parallel()
 	var calls dynamotest.Trips
@@ -38,10 +41,47 @@ func TestStockPages_roundTrips(t *testing.T) {
 	for _, name := range []string{"elden", "nova", "gift"} {
 		w.newPool("acme", name)
 	}
+	for i := range 197 {
+		w.newPool("acme", fmt.Sprintf("a-pool-of-the-shop-%03d", i))
+	}
 	id := w.read("acme", "elden", nil)
 	b := w.signIn("ada@acme.example")
-	for _, path := range []string{"/portal", "/portal/pools", "/portal/pools/elden", "/portal/pools/elden/settings", "/portal/pools/elden/add", "/portal/uploads", "/portal/uploads/" + id} {
+	last := ""
+	for range jobsAPage + 1 {
+		j, err := w.portal.jobs.Move(t.Context(), inventory.Move{From: elden, To: "nova", By: "Ada Byron (ada)", Why: "the wrong pool"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = j.ID
+	}
+	for _, path := range []string{
+		"/portal", "/portal/pools", "/portal/pools/elden", "/portal/pools/elden/settings", "/portal/pools/elden/add", "/portal/uploads", "/portal/uploads/" + id,
+		"/portal/pools/elden/move", "/portal/pools/elden/move?to=nova&upload=" + id, "/portal/pools/elden/export", "/portal/pools/elden/export?which=unsold",
+		jobsPath, jobPath(last), jobPath(last) + "/cancel", wipePath, blockPath,
+	} {
 		b.wantTrips(&calls, path)
+		b.wantSmall(path)
+	}
+	pages, at := 1, b.get("/portal/pools")
+	for more := regexp.MustCompile(`href="([^"]+)" rel="next"`); more.MatchString(at.body); pages++ {
+		path := unescape(more.FindStringSubmatch(at.body)[1])
+		if pages%7 == 0 {
+			b.wantTrips(&calls, path)
+		}
+		at = b.get(path)
+	}
+	if pages != 200/poolsAPage {
+		t.Errorf("200 pools are on %d pages", pages)
+	}
+}
+
+// wantSmall fails the test if a page is larger than it may be.
+func (b *browser) wantSmall(path string) {
+	b.Helper()
+	if size := len(b.get(path).body); size > 60<<10 {
+		b.Errorf("%s has %d bytes", path, size)
+	} else {
+		b.Logf("%s has %d bytes", path, size)
 	}
 }
 
@@ -61,10 +101,6 @@ func TestShopPages_roundTrips(t *testing.T) {
 		platformsPath, accountPath("shop-1"), accountPath("shop-1") + "/connect", testPurchasePath,
 	} {
 		b.wantTrips(&calls, path)
-		if size := len(b.get(path).body); size > 60<<10 {
-			t.Errorf("%s has %d bytes", path, size)
-		} else {
-			t.Logf("%s has %d bytes", path, size)
-		}
+		b.wantSmall(path)
 	}
 }

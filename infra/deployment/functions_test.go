@@ -234,8 +234,8 @@ func TestRights_unsoldKeysAreReadByWhatSellsThem(t *testing.T) {
 	}
 }
 
-// Files of keys are written by Job, and given away by Api: nobody else has a right to them. Of
-// their bucket, Job reads nothing else.
+// Files of keys are written by Job, and given away by Api and Portal: nobody else has a right to
+// them. Of their bucket, Job reads nothing else.
 func TestRights_filesOfKeys(t *testing.T) {
 	got := map[string]string{}
 	for _, f := range deployment.Functions {
@@ -246,7 +246,7 @@ func TestRights_filesOfKeys(t *testing.T) {
 			}
 		}
 	}
-	want := map[string]string{"Api exports/*": "s3:GetObject", "Job exports/*": "s3:GetObject s3:PutObject s3:AbortMultipartUpload", "Job reports/*/test/*": "s3:DeleteObject"}
+	want := map[string]string{"Api exports/*": "s3:GetObject", "Portal exports/*": "s3:GetObject", "Job exports/*": "s3:GetObject s3:PutObject s3:AbortMultipartUpload", "Job reports/*/test/*": "s3:DeleteObject"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
