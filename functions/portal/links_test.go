@@ -12,6 +12,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/settings"
 	"keypool/shared/upload"
 	"keypool/shared/web"
 )
@@ -39,61 +40,151 @@ func busy(t *testing.T) (w *world, read, held string) {
 }
 
 // linkOf finds the addresses that a page leads to, and those that its forms send to.
-var linkOf = regexp.MustCompile(`(?s)(<a|<form|<iframe|<button)[^>]*?\s(href|action|formaction)="([^"]*)"`)
+var linkOf = regexp.MustCompile(`(?s)(<a|<form|<iframe|<button)[^>]*?\s(href|action|formaction|src)="([^"]*)"`)
+
+// link is where a link or a form of a page leads.
+type link struct {
+	to   string
+	form bool
+}
+
+// links returns those that lead to pages of the portal.
+func (p page) links() []link {
+	var all []link
+	for _, found := range linkOf.FindAllStringSubmatch(p.body, -1) {
+		to, _, _ := strings.Cut(unescape(found[3]), "#")
+		if strings.HasPrefix(to, "/portal") && !strings.HasPrefix(to, assetsPath) {
+			all = append(all, link{to, found[2] == "action" || found[2] == "formaction"})
+		}
+	}
+	return all
+}
+
+// crawl returns every page that somebody finds by links, from Home on, each address once. An
+// answer that leads to another address is followed; at is the address that led to the page.
+func (b *browser) crawl() (all []page) {
+	b.Helper()
+	seen, left := map[string]bool{homePath: true}, []string{homePath}
+	for len(left) > 0 {
+		p := b.send("GET", left[0], nil)
+		left = left[1:]
+		for _, l := range p.links() {
+			path, _, _ := strings.Cut(l.to, "?")
+			if !l.form && !seen[path] {
+				seen[path] = true
+				left = append(left, l.to)
+			}
+		}
+		if to := p.headers["Location"]; strings.HasPrefix(to, "/") && !seen[to] { // else it is a file in a bucket
+			seen[to] = true
+			left = append(left, to)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// screenOf returns the pattern of the screen that takes a request, "" if none does.
+func screenOf(method, path string) (pattern string) {
+	known := &web.Router{Free: []string{"rest"}}
+	for _, s := range (&portal{}).screens() {
+		known.HandleFunc(s.pattern, func(http.ResponseWriter, *http.Request) { pattern = s.pattern })
+	}
+	known.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(method, "https://keypool.example"+path, nil))
+	if pattern == "GET /portal/{rest}" { // which says that nothing is there
+		return ""
+	}
+	return pattern
+}
 
 // Every link and every form of every page that somebody finds by them, from Home on, leads
 // somewhere: what a page offers is there.
 func TestPages_everythingOfferedIsThere(t *testing.T) {
 	t.Parallel()
-	known := &web.Router{}
-	for _, s := range (&portal{}).screens() {
-		known.HandleFunc(s.pattern, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
-	}
-	takes := func(method, path string) bool {
-		w := httptest.NewRecorder()
-		known.ServeHTTP(w, httptest.NewRequest(method, "https://keypool.example"+path, nil))
-		return w.Code == http.StatusOK
-	}
-	for name, world := range map[string]func(*testing.T) *world{
-		"empty": func(t *testing.T) *world { return open(t) },
-		"busy":  func(t *testing.T) *world { w, _, _ := busy(t); return w },
-	} {
+	for name, world := range worlds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := world(t).signIn("ada@acme.example")
-			seen, left := map[string]bool{}, []string{"/portal"}
-			for len(left) > 0 {
-				at := left[0]
-				left = left[1:]
-				p := b.send("GET", at, nil)
-				if p.status == http.StatusSeeOther && strings.HasPrefix(p.headers["Location"], "/") { // else it is a file in a bucket
-					p = b.follow(p)
-				}
+			all := world(t).signIn("ada@acme.example").crawl()
+			for _, p := range all {
 				// The last owner cannot be removed, and a page says so.
 				if p.status != http.StatusOK && p.status != http.StatusSeeOther && p.status != http.StatusConflict {
-					t.Errorf("%s is %d", at, p.status)
+					t.Errorf("%s is %d", p.at, p.status)
 				}
-				for _, found := range linkOf.FindAllStringSubmatch(p.body, -1) {
-					to, _, _ := strings.Cut(unescape(found[3]), "#")
-					if to == "" || !strings.HasPrefix(to, "/portal") || strings.HasPrefix(to, assetsPath) {
-						continue
-					}
-					path, _, _ := strings.Cut(to, "?")
-					if found[2] != "href" {
-						if !takes("POST", path) && !takes("GET", path) {
-							t.Errorf("a form of %s sends to %s, which is not there", at, to)
-						}
-						continue
-					}
-					if !seen[path] {
-						seen[path] = true
-						left = append(left, to)
+				for _, l := range p.links() {
+					path, _, _ := strings.Cut(l.to, "?")
+					if l.form && screenOf("POST", path) == "" && screenOf("GET", path) == "" {
+						t.Errorf("a form of %s sends to %s, which is not there", p.at, l.to)
 					}
 				}
 			}
-			if len(seen) < 20 {
-				t.Errorf("only %d addresses were found", len(seen))
+			if len(all) < 20 {
+				t.Errorf("only %d addresses were found", len(all))
 			}
 		})
 	}
+}
+
+// worlds are shops to look at: a new one, one in the middle of its day, and one that has all set up.
+var worlds = map[string]func(*testing.T) *world{
+	"empty":   func(t *testing.T) *world { return open(t) },
+	"busy":    func(t *testing.T) *world { w, _, _ := busy(t); return w },
+	"selling": func(t *testing.T) *world { return selling(t).world },
+}
+
+const (
+	longName = "Donaudampfschifffahrtsgesellschaftskapitän Elden: the Long Night, Complete, 2026" // of 80 letters
+	million  = 1_234_567
+)
+
+// selling is a shop with orders in every state, names as long as they may be, and large numbers.
+func selling(t *testing.T) *seller {
+	s := openSeller(t)
+	s.languages("en", "de", "ar")
+	s.merchantIs(func(m *catalog.Merchant) { m.Title = longName })
+	s.product(catalog.Product{Merchant: "acme", ID: "4713", Title: longName, Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}})
+	s.world.account("shop")
+	s.heard("shop", noon.Add(-2*time.Minute), noon.Add(-time.Hour))
+	if _, _, err := s.portal.tokens.Create(t.Context(), settings.NewToken{Merchant: "acme", Name: longName[:64], Scopes: []string{"upload", "orders:read"}, By: access.Operator()}); err != nil {
+		t.Fatal(err)
+	}
+	s.stock("acme", several(8, "KEY-")...)
+	long := func(f *order.Fulfillment) {
+		f.Product, f.Title, f.Customer.Name = "4713", longName, "Maximiliane Wolfeschlegelsteinhausenbergerdorff-Hohenzollern"
+		f.Customer.Email = "maximiliane.wolfeschlegelsteinhausenbergerdorff-hohenzollern@mail.example.com"
+	}
+	s.sell("acme", "2026-11-23/ORDER/0123456789abcdef0123456789abcdef0123456789abcdef", 2, long)
+	bounced, delivered := s.sell("acme", "A-bounced", 2), s.sell("acme", "A-delivered", 1)
+	for line, news := range map[*order.Fulfillment]order.EventKind{&bounced: order.MailBounced, &delivered: order.MailDelivered} {
+		s.mail(*line)
+		s.news(*line, news, "Permanent/General")
+	}
+	s.sell("acme", "A-held", 1, func(f *order.Fulfillment) { f.Hold(order.HoldPaidBefore) })
+	s.sell("acme", "A-to-judge", 1, func(f *order.Fulfillment) { f.Hold(order.HoldReview) })
+	s.sell("acme", "A-test", 1, func(f *order.Fulfillment) { f.Side = pool.Test })
+	ada := s.signIn("ada@acme.example")
+	ada.post("/portal/platforms/_add/stripe", ada.get("/portal/platforms/_add/stripe").form())
+	ada.post("/portal/platforms/stripe/connect", ada.get("/portal/platforms/stripe/connect").with("secret.live", "whsec_live0123456789abcdef", "credential.live_key", "rk_live_0123456789abcdef"))
+	returned := s.sell("acme", "A-returned", 1)
+	ada.post(pathOf(returned)+"/return", ada.get(pathOf(returned)+"/return").actForm())
+	ada.post(mailSettingsPath, ada.get(mailSettingsPath).with("address", "keys@shop.example"))
+	s.sell("acme", "A-waiting", 3)
+	s.read("acme", "elden", func(u *upload.Upload) {
+		u.File, u.Lines = strings.ReplaceAll(longName, " ", "-")+".txt", million
+		u.Counts = upload.Counts{upload.Accepted: million - 7, upload.Sold: 3, upload.SameFile: 4}
+	})
+	return s
+}
+
+// merchantIs changes the settings of acme.
+func (w *world) merchantIs(change func(*catalog.Merchant)) {
+	w.Helper()
+	m, _, err := w.store.Merchant(w.Context(), "acme")
+	if err != nil {
+		w.Fatal(err)
+	}
+	change(&m)
+	if err := w.store.PutMerchant(w.Context(), m); err != nil {
+		w.Fatal(err)
+	}
+	w.later(catalog.CacheFor)
 }

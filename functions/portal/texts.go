@@ -275,7 +275,8 @@ func (p *portal) showMail(v *visit, values url.Values) (answer, error) {
 		}
 		return inFrame("The mail cannot be shown yet.", says...), nil
 	}
-	a := answer{alone: made.HTML, policy: mailPolicy(v.merchant.Logo)}
+	// A mail without a link is scrolled by the keyboard too.
+	a := answer{alone: strings.Replace(made.HTML, "<body ", `<body tabindex="0" `, 1), policy: mailPolicy(v.merchant.Logo)}
 	// The mail follows the customer's setting; here it follows the one that was chosen.
 	if values.Get("look") == "dark" {
 		a.alone = strings.NewReplacer("(prefers-color-scheme: dark)", "all", "color-scheme: light dark", "color-scheme: dark").Replace(a.alone)

@@ -79,6 +79,7 @@ type Tab struct {
 	mu       sync.Mutex
 	opened   map[string]bool   // the addresses of pages
 	document network.RequestID // of the page
+	at       string            // its address
 	console  []chromedp.ConsoleMessage
 	forgiven []string
 }
@@ -102,7 +103,11 @@ func Open(t testing.TB, site string) *Tab {
 	if err := chromedp.Do(ctx); err != nil { // the tab lasts as long as the context of this call
 		t.Fatal(err)
 	}
-	b.do(chromedp.EmulateViewport(wide, 900))
+	b.do(chromedp.EmulateViewport(wide, 900), func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		// Each of several tabs has the focus, and is in front.
+		_, err := cdp.Call(ctx, t, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+		return chromedp.Void{}, err
+	})
 	tree, err := chromedp.Call(ctx, page.GetFrameTree, cdp.Empty{})
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +123,7 @@ func Open(t testing.TB, site string) *Tab {
 				b.mu.Lock()
 				b.opened[e.Response.URL] = true
 				if e.FrameID == frame {
-					b.document = e.RequestID
+					b.document, b.at = e.RequestID, e.Response.URL
 				}
 				b.mu.Unlock()
 			}

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
@@ -49,6 +52,23 @@ func (b *Tab) As(v View) {
 	}
 }
 
+// offers is JavaScript that lists what a page offers: links, fields and buttons that are seen.
+const offers = `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, iframe")]
+	.filter(e => e.type !== "button" && e.checkVisibility({visibilityProperty: true}))
+	.map(e => [e.tagName, e.getAttribute("href") || e.name || "", e.formAction && e.form ? new URL(e.formAction).pathname : "", (e.innerText || e.value || "").trim()].join(" ").trim())`
+
+// Offers fails the test unless another tab, which runs no script, has the same page offer all
+// that it offers here, but buttons that copy.
+func (b *Tab) Offers(without *Tab) {
+	b.Helper()
+	there := Value[[]string](without, offers)
+	for _, offer := range Value[[]string](b, offers) {
+		if !slices.Contains(there, offer) {
+			b.Errorf("%s does not offer %q without script, only %q", b.Address(), offer, there)
+		}
+	}
+}
+
 // Picture keeps a picture of the whole page.
 func (b *Tab) Picture(name string) {
 	b.Helper()
@@ -66,10 +86,20 @@ func (b *Tab) Picture(name string) {
 // keepHTML keeps the page as it came from the server.
 func (b *Tab) keepHTML(name string) {
 	b.Helper()
-	b.mu.Lock()
-	id := b.document
-	b.mu.Unlock()
-	got, err := chromedp.Call(b.ctx, network.GetResponseBody, network.GetResponseBodyParams{RequestID: id})
+	here := b.Address()
+	var got network.GetResponseBodyResult
+	var err error
+	for began := time.Now(); time.Since(began) < patience; time.Sleep(30 * time.Millisecond) {
+		b.mu.Lock()
+		id, at := b.document, b.at
+		b.mu.Unlock()
+		// The news of this page may come late, and the browser has forgotten the one before.
+		if path, _, _ := strings.Cut(here, "#"); at != b.Site+path {
+			err = fmt.Errorf("%s is not there, only %s", here, at)
+		} else if got, err = chromedp.Call(b.ctx, network.GetResponseBody, network.GetResponseBodyParams{RequestID: id}); err == nil {
+			break
+		}
+	}
 	if err != nil {
 		b.Fatal(err)
 	}
