@@ -240,6 +240,9 @@ const (
 // needs are the things that somebody has to do, worst first.
 func needs(v *visit, saw seen) (list []need) {
 	add := func(class, mark, says, path, do string) { list = append(list, need{class, mark, says, path, do}) }
+	keys := func(of, do string) (path, button string) {
+		return offered(v, "create-upload", addPath(of, pool.Live), do, poolPath(of), "Look at it")
+	}
 	if b := saw.review.Brake; b.Set() {
 		add("stop", "Brake", "The brake is set by "+b.By+": every order waits until somebody releases it.", attentionPath, "Look at the orders")
 	}
@@ -247,7 +250,8 @@ func needs(v *visit, saw seen) (list []need) {
 	for _, of := range saw.stock.Pools {
 		if of.Live.Waiting > 0 {
 			short[of.Name] = true
-			add("stop", "Waiting", phrase.Capital(waiting(of.Live.Waiting))+" for keys of "+of.Name+".", addPath(of.Name, pool.Live), "Add keys now")
+			path, do := keys(of.Name, "Add keys now")
+			add("stop", "Waiting", phrase.Capital(waiting(of.Live.Waiting))+" for keys of "+of.Name+".", path, do)
 		}
 	}
 	list = append(list, orderNeeds(v, saw.needs, short)...)
@@ -266,7 +270,8 @@ func needs(v *visit, saw seen) (list []need) {
 	}
 	for _, u := range saw.files {
 		if u.State == upload.NeedsConfirmation {
-			add("warn", "Question", "The file "+u.File+" waits: it does not read like a list of keys.", uploadPath(u.ID), "Say how to read it")
+			path, do := offered(v, "load-upload", uploadPath(u.ID), "Say how to read it", uploadPath(u.ID), "Look at it")
+			add("warn", "Question", "The file "+u.File+" waits: it does not read like a list of keys.", path, do)
 		}
 	}
 	for _, of := range saw.stock.Pools {
@@ -277,9 +282,18 @@ func needs(v *visit, saw seen) (list []need) {
 		if of.Live.Available > 0 {
 			says = phrase.Capital(phrase.Count(of.Live.Available, "key")) + phrase.Plural(of.Live.Available, " is", " are") + " left in " + of.Name + "."
 		}
-		add("warn", "Low", says, addPath(of.Name, pool.Live), "Add keys")
+		path, do := keys(of.Name, "Add keys")
+		add("warn", "Low", says, path, do)
 	}
 	return list
+}
+
+// offered is where a need ends, or, for who may not do what ends it, where it is seen.
+func offered(v *visit, operation, path, do, seen, look string) (string, string) {
+	if v.may(operation) {
+		return path, do
+	}
+	return seen, look
 }
 
 // orderNeeds are the things to do for orders that do not go on by themselves, but for those that
@@ -313,19 +327,23 @@ func orderNeeds(v *visit, page search.Page, short map[string]bool) (list []need)
 	worst := []order.Mend{order.MendStock, order.MendMail, order.MendConnect, order.MendHold}
 	slices.SortStableFunc(groups, func(a, b group) int { return slices.Index(worst, a.kind) - slices.Index(worst, b.kind) })
 	for _, g := range groups {
-		n, or := counts[g], ""
+		n, or, look := counts[g], "", "Look at "+phrase.Plural(counts[g], "it", "them")
 		if page.Next != "" {
 			or = " or more"
 		}
 		switch g.kind {
 		case order.MendStock:
-			list = append(list, need{"stop", "Waiting", phrase.Capital(phrase.Count(n, "order")) + or + phrase.Plural(n, " waits", " wait") + " for keys of " + g.about + " for over an hour.", addPath(g.about, pool.Live), "Add keys now"})
+			path, do := offered(v, "create-upload", addPath(g.about, pool.Live), "Add keys now", attentionPath, look)
+			list = append(list, need{"stop", "Waiting", phrase.Capital(phrase.Count(n, "order")) + or + phrase.Plural(n, " waits", " wait") + " for keys of " + g.about + " for over an hour.", path, do})
 		case order.MendMail:
-			list = append(list, need{"stop", "Bounced", phrase.Capital(phrase.Count(n, "mail")) + or + " reached nobody.", attentionPath, "Correct " + phrase.Plural(n, "it", "them")})
+			path, do := offered(v, "resend-order", attentionPath, "Correct "+phrase.Plural(n, "it", "them"), attentionPath, look)
+			list = append(list, need{"stop", "Bounced", phrase.Capital(phrase.Count(n, "mail")) + or + " reached nobody.", path, do})
 		case order.MendConnect:
-			list = append(list, need{"stop", "Not connected", "No pool feeds the product " + g.about + ": " + phrase.Count(n, "order") + or + phrase.Plural(n, " waits.", " wait."), newProductPath(g.about), "Connect it"})
+			path, do := offered(v, "put-product", newProductPath(g.about), "Connect it", attentionPath, look)
+			list = append(list, need{"stop", "Not connected", "No pool feeds the product " + g.about + ": " + phrase.Count(n, "order") + or + phrase.Plural(n, " waits.", " wait."), path, do})
 		case order.MendHold:
-			list = append(list, need{"warn", "On hold", phrase.Capital(phrase.Count(n, "order")) + or + phrase.Plural(n, " is", " are") + " held until somebody decides.", attentionPath, "Release or reject"})
+			path, do := offered(v, "release-order", attentionPath, "Release or reject", attentionPath, look)
+			list = append(list, need{"warn", "On hold", phrase.Capital(phrase.Count(n, "order")) + or + phrase.Plural(n, " is", " are") + " held until somebody decides.", path, do})
 		default: // none is left, as groups are made
 		}
 	}

@@ -42,19 +42,19 @@ func busy(t *testing.T) (w *world, read, held string) {
 // linkOf finds the addresses that a page leads to, and those that its forms send to.
 var linkOf = regexp.MustCompile(`(?s)(<a|<form|<iframe|<button)[^>]*?\s(href|action|formaction|src)="([^"]*)"`)
 
-// link is where a link or a form of a page leads.
-type link struct {
+// way is where a link or a form of a page leads.
+type way struct {
 	to   string
 	form bool
 }
 
 // links returns those that lead to pages of the portal.
-func (p page) links() []link {
-	var all []link
+func (p page) links() []way {
+	var all []way
 	for _, found := range linkOf.FindAllStringSubmatch(p.body, -1) {
 		to, _, _ := strings.Cut(unescape(found[3]), "#")
 		if strings.HasPrefix(to, "/portal") && !strings.HasPrefix(to, assetsPath) {
-			all = append(all, link{to, found[2] == "action" || found[2] == "formaction"})
+			all = append(all, way{to, found[2] == "action" || found[2] == "formaction"})
 		}
 	}
 	return all

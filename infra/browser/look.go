@@ -14,9 +14,10 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Look looks at the page, in light and in the dark, in a narrow window and a wide one: axe-core
-// finds nothing, nothing is wider than the window, the console is empty, and every element can
-// be reached by the Tab key. Pictures are kept under a name, and the HTML for the Nu checker.
+// Look looks at the page, in light and in the dark, in a narrow window and a wide one, and in the
+// colors of somebody's system: axe-core finds nothing, nothing is wider than the window, nothing
+// moves by itself, the console is empty, and every element can be reached by the Tab key.
+// Pictures are kept under a name, and the HTML for the Nu checker.
 func (b *Tab) Look(name string) {
 	b.Helper()
 	b.keepHTML(name)
@@ -35,11 +36,32 @@ func (b *Tab) Look(name string) {
 			b.Walk(fmt.Sprintf("%s, %s", name, v))
 		}
 	}
+	b.forced(name)
 	b.Quiet()
 }
 
+// plain is JavaScript that lists what is no more than its background: buttons and fields, which
+// nobody sees where a system's colors are forced on the page, and what moves by itself.
+const plain = `[...document.querySelectorAll("button, .button, input:not([type=hidden]), select, textarea, .mark, .band")]
+	.filter(e => e.checkVisibility({visibilityProperty: true}) && parseFloat(getComputedStyle(e).borderTopWidth) < 1 && getComputedStyle(e).textDecorationLine === "none" && !/checkbox|radio|file/.test(e.type))
+	.map(e => "nothing surrounds " + e.outerHTML.slice(0, 80))
+	.concat(document.getAnimations().map(a => "moves: " + a.effect.target.outerHTML.slice(0, 80)))`
+
+// forced looks at the page in the colors of somebody's system.
+func (b *Tab) forced(name string) {
+	b.Helper()
+	b.see(View{Width: wide}, &emulation.MediaFeature{Name: "forced-colors", Value: "active"})
+	for _, wrong := range Value[[]string](b, plain) {
+		b.Errorf("%s, in forced colors: %s", name, wrong)
+	}
+	b.Picture(name + "-forced")
+	b.As(View{Width: wide})
+}
+
 // As has the page seen in a view.
-func (b *Tab) As(v View) {
+func (b *Tab) As(v View) { b.Helper(); b.see(v) }
+
+func (b *Tab) see(v View, more ...*emulation.MediaFeature) {
 	b.Helper()
 	height := int64(900)
 	if v.phone() {
@@ -47,7 +69,7 @@ func (b *Tab) As(v View) {
 	}
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	if err := v.See(ctx, height, &emulation.MediaFeature{Name: "prefers-reduced-motion", Value: "reduce"}); err != nil {
+	if err := v.See(ctx, height, append(more, &emulation.MediaFeature{Name: "prefers-reduced-motion", Value: "reduce"})...); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -72,6 +94,7 @@ func (b *Tab) Offers(without *Tab) {
 // Picture keeps a picture of the whole page.
 func (b *Tab) Picture(name string) {
 	b.Helper()
+	b.Run("scrollTo(0, 0)")
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
