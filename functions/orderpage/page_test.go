@@ -59,43 +59,46 @@ func TestPage_text(t *testing.T) {
 	}
 }
 
+// states are those of an order that shows no key, or not all.
+var states = map[string]struct {
+	held int
+	do   func(*world, order.Fulfillment) error
+	says string
+}{
+	"waiting": {0, nil, "Your order is safe."},
+	"partly":  {1, nil, "Ready so far: 1 of 2 keys."},
+	"held": {2, func(w *world, f order.Fulfillment) error {
+		_, err := w.acts.Hold(w.Context(), f.ID, lifecycle.Act{By: "ada"})
+		return err
+	}, "The shop is looking at this order."},
+	"disputed": {2, func(w *world, f order.Fulfillment) error {
+		whole := order.Whole{ID: f.ID.OrderHalf(), Merchant: "nova", Order: f.Order}
+		whole.AddDispute("d1", order.DisputeOpen)
+		return w.store.PutWhole(w.Context(), whole) // before it is applied to the line
+	}, "The shop is looking at this order."},
+	"returned": {2, func(w *world, f order.Fulfillment) error {
+		whole := order.Whole{ID: f.ID.OrderHalf(), Merchant: "nova", Order: f.Order}
+		whole.AddReturn(order.Return{ID: "r1", At: w.now})
+		return w.store.PutWhole(w.Context(), whole)
+	}, "This was given back"},
+	"erased": {2, func(w *world, f order.Fulfillment) error {
+		change := order.ChangeOf(f)
+		change.After.Mail = sent
+		change.After.Erase(w.now)
+		return w.store.Commit(w.Context(), change)
+	}, "has been deleted"},
+	"renewed": {0, func(w *world, f order.Fulfillment) error {
+		change := order.ChangeOf(f)
+		change.After.Disconnect()
+		change.After.RenewParent()
+		return w.store.Commit(w.Context(), change)
+	}, "This renews an earlier order"},
+}
+
 // What a line may not show, no page shows.
 func TestPage_states(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		held int
-		do   func(*world, order.Fulfillment) error
-		says string
-	}{
-		"waiting": {0, nil, "Your order is safe."},
-		"partly":  {1, nil, "Ready so far: 1 of 2 keys."},
-		"held": {2, func(w *world, f order.Fulfillment) error {
-			_, err := w.acts.Hold(w.Context(), f.ID, lifecycle.Act{By: "ada"})
-			return err
-		}, "The shop is looking at this order."},
-		"disputed": {2, func(w *world, f order.Fulfillment) error {
-			whole := order.Whole{ID: f.ID.OrderHalf(), Merchant: "nova", Order: f.Order}
-			whole.AddDispute("d1", order.DisputeOpen)
-			return w.store.PutWhole(w.Context(), whole) // before it is applied to the line
-		}, "The shop is looking at this order."},
-		"returned": {2, func(w *world, f order.Fulfillment) error {
-			whole := order.Whole{ID: f.ID.OrderHalf(), Merchant: "nova", Order: f.Order}
-			whole.AddReturn(order.Return{ID: "r1", At: w.now})
-			return w.store.PutWhole(w.Context(), whole)
-		}, "This was given back"},
-		"erased": {2, func(w *world, f order.Fulfillment) error {
-			change := order.ChangeOf(f)
-			change.After.Mail = sent
-			change.After.Erase(w.now)
-			return w.store.Commit(w.Context(), change)
-		}, "has been deleted"},
-		"renewed": {0, func(w *world, f order.Fulfillment) error {
-			change := order.ChangeOf(f)
-			change.After.Disconnect()
-			change.After.RenewParent()
-			return w.store.Commit(w.Context(), change)
-		}, "This renews an earlier order"},
-	} {
+	for name, c := range states {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := open(t)

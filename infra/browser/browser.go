@@ -29,11 +29,13 @@ import (
 	"testing"
 	"time"
 
+	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
 
@@ -387,4 +389,31 @@ func (b *Tab) Drop(selector string, files ...string) {
 			return chromedp.Void{}, err
 		})
 	}
+}
+
+// Download does something that has the browser keep a file, and returns what it holds.
+func (b *Tab) Download(do func()) string {
+	b.Helper()
+	info, err := chromedp.Call(b.ctx, target.GetTargetInfo, target.GetTargetInfoParams{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	folder := b.TempDir()
+	b.do(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, t, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{
+			Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, BrowserContextID: info.TargetInfo.BrowserContextID, DownloadPath: folder,
+		})
+		return chromedp.Void{}, err
+	})
+	do()
+	for began := time.Now(); time.Since(began) < patience; time.Sleep(30 * time.Millisecond) {
+		files, err := filepath.Glob(filepath.Join(folder, "*"))
+		if err == nil && len(files) == 1 && filepath.Ext(files[0]) != ".crdownload" {
+			if content, err := os.ReadFile(files[0]); err == nil && len(content) > 0 {
+				return string(content)
+			}
+		}
+	}
+	b.Fatalf("%s: no file was kept", b.Address())
+	return ""
 }
