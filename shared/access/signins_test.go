@@ -425,6 +425,16 @@ func TestSignIns_triesOfANetwork(t *testing.T) {
 	}
 }
 
+// A code is stored so that it is of no use for another request, and cannot be found by trying all
+// codes without the request's name.
+func TestMailed_hashesAreTheRequests(t *testing.T) {
+	t.Parallel()
+	one, two := access.SignIn{Hash: "a"}.Mailed("link", "1234567", nil), access.SignIn{Hash: "b"}.Mailed("link", "1234567", nil)
+	if one.CodeHash == two.CodeHash || strings.Contains(fmt.Sprint(one), "1234567") || strings.Contains(fmt.Sprint(one), "link") {
+		t.Errorf("%+v, %+v", one, two)
+	}
+}
+
 func TestNetwork(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{
