@@ -116,6 +116,39 @@ func TestSecrecy(t *testing.T) {
 		s.Invoke("its sending", record(outbox.LineItem(string(f.ID))))
 		return feedback(f.ID, "Complaint", `"complaint":{"complaintFeedbackType":"abuse","complainedRecipients":[{"emailAddress":%q}]}`)
 	})
+	invitation := func() (notice.Notice, string) {
+		notices++
+		address := s.Canaries.Address(canary.Merchant)
+		n := notice.New(lambdatest.Merchant, notice.Invitation, fmt.Sprint(notices), notice.Facts{Count: 1, Changed: []notice.Changed{{Name: "Grace", ID: "grace", By: "Ada"}}}, time.Now())
+		n.To = address
+		if err := s.Store.RaiseNotice(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+		return n, address
+	}
+	s.RefuseEachCall("an invitation", func() []byte {
+		n, _ := invitation()
+		return record(outbox.NoticeItem(n.ID))
+	})
+	lost := func() (notice.Notice, []byte) {
+		n, address := invitation()
+		s.Invoke("its sending", record(outbox.NoticeItem(n.ID)))
+		return n, fmt.Appendf(nil, `{"detail-type":"x","source":"aws.ses","time":%q,"detail":{"eventType":"Bounce","mail":{"messageId":"0100","destination":[%q],"tags":{"notice":[%q],"mail":["1"]}},"bounce":{"bounceType":"Permanent","bounceSubType":"General","bouncedRecipients":[{"emailAddress":%[2]q}]}}}`,
+			time.Now().UTC().Format(time.RFC3339), address, base64.RawURLEncoding.EncodeToString([]byte(n.ID)))
+	}
+	s.RefuseEachCall("an invitation that came back", func() []byte {
+		_, event := lost()
+		return event
+	})
+	s.RefuseEachCall("a notice of an invitation that came back", func() []byte {
+		n, event := lost()
+		s.Invoke("its news", event)
+		told := notice.New(lambdatest.Merchant, notice.LostInvitation, n.ID, notice.Facts{}, time.Now())
+		if there, ok, err := s.Store.Notice(t.Context(), told.ID); err != nil || !ok || there.Facts.Address != n.To {
+			t.Fatalf("nobody is told: %v, %v", ok, err)
+		}
+		return record(outbox.NoticeItem(told.ID))
+	})
 
 	key, customer := s.Canaries.New(canary.Key), s.Canaries.Address(canary.Customer)
 	for _, image := range []string{

@@ -54,11 +54,22 @@ func (s *sandbox) secret(kind, name string) string {
 	return name
 }
 
-// session begins a session of Ada's, who signed in that long ago, and returns its name.
-func (s *sandbox) session(ago time.Duration) string {
+// helped makes the link by which the operator opens the merchant's portal, and returns its name.
+func (s *sandbox) helped() string {
+	s.Helper()
+	name, r := access.NewHelp(lambdatest.Merchant, access.Operator(), time.Now())
+	if err := s.Store.PutSignIn(s.Context(), r); err != nil {
+		s.Fatal(err)
+	}
+	return s.secret(ofMail, name)
+}
+
+// session begins a session of Ada's, who signed in that long ago and has the address at others
+// too, and returns its name.
+func (s *sandbox) session(ago time.Duration, others ...access.Whom) string {
 	s.Helper()
 	name, at := s.secret(ofSession, access.NewSessionName(s.ada)), time.Now().Add(-ago)
-	session := access.Session{Whom: s.ada, Hash: access.HashName(name), Address: s.address, SignedInAt: at, FreshAt: at, SeenAt: at}
+	session := access.Session{Whom: s.ada, Hash: access.HashName(name), Address: s.address, Also: others, SignedInAt: at, FreshAt: at, SeenAt: at}
 	if err := s.Store.PutSession(s.Context(), session); err != nil {
 		s.Fatal(err)
 	}
@@ -147,6 +158,19 @@ func TestSecrecy(t *testing.T) {
 	s.RefuseEachCall("to sign out", func() []byte {
 		return s.call("/portal/sign-out", url.Values{"once": {rand.Text()}}, map[string]string{sessionCookie: s.session(0)})
 	})
+	s.RefuseEachCall("to end a session", func() []byte {
+		name := s.session(0)
+		return s.call(mePath+"/end", url.Values{"session": {access.HashName(name)[:access.IDLength]}, "once": {rand.Text()}}, map[string]string{sessionCookie: name})
+	})
+	other := access.Whom{Merchant: "other", Person: "ada"}
+	if err := s.Store.PutPerson(t.Context(), 0, access.Person{Merchant: other.Merchant, ID: other.Person, Name: "Ada Byron", Address: s.address, Role: access.Read}, ""); err != nil {
+		t.Fatal(err)
+	}
+	s.RefuseEachCall("to go to another shop", func() []byte {
+		return s.call(mePath+"/switch", url.Values{"merchant": {other.Merchant}, "once": {rand.Text()}}, map[string]string{sessionCookie: s.session(0, other)})
+	}, ofSession) // the next one's cookie
+	s.RefuseEachCall("the operator's link", func() []byte { return s.call(helpPath+"/"+s.helped(), nil, nil) }, ofMail)
+	s.RefuseEachCall("to open a portal as the operator", func() []byte { return s.call(helpPath+"/"+s.helped(), url.Values{}, nil) })
 	// Each screen, and what it does. A session of an hour is noted as used, one of now is not.
 	for _, c := range slices.Concat(
 		[]screenCall{

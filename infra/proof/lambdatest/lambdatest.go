@@ -177,7 +177,7 @@ func (s *Sandbox) call(name, circumstance string, event []byte, allowed []string
 
 	var logged lockedBuffer
 	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewJSONHandler(&logged, nil)))
+	slog.SetDefault(slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{ReplaceAttr: timeless})))
 	defer slog.SetDefault(before)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -195,6 +195,15 @@ func (s *Sandbox) call(name, circumstance string, event []byte, allowed []string
 		}
 	}
 	return failure
+}
+
+// timeless leaves out the time of a line: its nanoseconds could be those of a canary that is a
+// code of seven digits, and its maker knows no secret.
+func timeless(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
 }
 
 // lockedBuffer is a buffer that several goroutines may write to.
