@@ -24,6 +24,7 @@ func (p *portal) homeScreens() []screen {
 	return []screen{
 		{pattern: "GET /portal", serve: p.home},
 		{pattern: "POST /portal/first-steps/leave", does: "put-pool", serve: p.leaveFirstSteps},
+		{pattern: "POST /portal/first-steps/keep", does: "put-pool", serve: p.keepFirstSteps},
 	}
 }
 
@@ -56,6 +57,7 @@ const (
 	homeAccounts = 10
 	homeFiles    = 20
 	homeTests    = 5 // test orders
+	homeQueues   = 8 // pools that orders wait for
 
 	refusedFor = 24 * time.Hour // how long a refused webhook is told of
 )
@@ -67,8 +69,9 @@ type homeData struct {
 	Today    *today // nil: the visitor sees no orders
 	Pools    []poolRow
 	AllPools int
-	Steps    []step // before the first sale; none: they are done, or were left
+	Steps    []step // before the first sale; none: they are done, or were put away
 	Done     int    // of the steps
+	Left     bool   // they were put away, and are shown since somebody asked for them
 }
 
 // need is a thing that somebody has to do, worst first.
@@ -107,7 +110,8 @@ type seen struct {
 }
 
 func (p *portal) home(v *visit) (answer, error) {
-	steps := v.may("put-pool") && cookie(v.Request, leftCookie) == ""
+	asked, left := v.URL.Query().Has("first-steps"), cookie(v.Request, leftCookie) != ""
+	steps := v.may("put-pool") && (asked || !left)
 	saw, err := p.look(v, steps)
 	if err != nil {
 		return answer{}, err
@@ -120,9 +124,12 @@ func (p *portal) home(v *visit) (answer, error) {
 		data.Pools = append(data.Pools, newPoolRow(of))
 	}
 	if steps {
-		data.Steps, data.Done = firstSteps(v, saw)
+		if data.Steps, data.Done = firstSteps(v, saw); data.Done == len(data.Steps) && !asked {
+			data.Steps = nil
+		}
+		data.Left = left
 	}
-	return answer{page: "home", title: "Home", data: data, band: done(v, map[string]band{"left": {Says: "The first steps are put away in this browser."}})}, nil
+	return answer{page: "home", title: "Home", data: data, band: done(v, map[string]band{"left": {Says: "The first steps are put away in this browser. A link in the settings brings them back."}})}, nil
 }
 
 // look reads what the first page shows, all side by side: two round trips.
@@ -240,21 +247,11 @@ const (
 // needs are the things that somebody has to do, worst first.
 func needs(v *visit, saw seen) (list []need) {
 	add := func(class, mark, says, path, do string) { list = append(list, need{class, mark, says, path, do}) }
-	keys := func(of, do string) (path, button string) {
-		return offered(v, "create-upload", addPath(of, pool.Live), do, poolPath(of), "Look at it")
-	}
 	if b := saw.review.Brake; b.Set() {
 		add("stop", "Brake", "The brake is set by "+b.By+": every order waits until somebody releases it.", attentionPath, "Look at the orders")
 	}
-	short := map[string]bool{}
-	for _, of := range saw.stock.Pools {
-		if of.Live.Waiting > 0 {
-			short[of.Name] = true
-			path, do := keys(of.Name, "Add keys now")
-			add("stop", "Waiting", phrase.Capital(waiting(of.Live.Waiting))+" for keys of "+of.Name+".", path, do)
-		}
-	}
-	list = append(list, orderNeeds(v, saw.needs, short)...)
+	list = append(list, waitingNeeds(v, saw)...)
+	list = append(list, orderNeeds(v, saw.needs)...)
 	refused := 0
 	for _, r := range saw.refusals {
 		if v.now.Sub(r.At) < refusedFor {
@@ -266,12 +263,15 @@ func needs(v *visit, saw seen) (list []need) {
 		if refused == homeRefusals {
 			more = " or more"
 		}
-		add("stop", "Refused", phrase.Capital(phrase.Count(refused, "paid order"))+more+" could not be read in the last day.", platformsPath, "See why")
+		path := platformsPath
+		if !v.may("get-account") {
+			path = "" // who looks after orders tells who set the platforms up
+		}
+		add("stop", "Refused", phrase.Capital(phrase.Count(refused, "paid order"))+more+" could not be read in the last day.", path, "See why")
 	}
 	for _, u := range saw.files {
 		if u.State == upload.NeedsConfirmation {
-			path, do := offered(v, "load-upload", uploadPath(u.ID), "Say how to read it", uploadPath(u.ID), "Look at it")
-			add("warn", "Question", "The file "+u.File+" waits: it does not read like a list of keys.", path, do)
+			add("warn", "Question", "The file "+u.File+" waits: it does not read like a list of keys.", uploadPath(u.ID), either(v.may("load-upload"), "Say how to read it", "Look at it"))
 		}
 	}
 	for _, of := range saw.stock.Pools {
@@ -282,75 +282,166 @@ func needs(v *visit, saw seen) (list []need) {
 		if of.Live.Available > 0 {
 			says = phrase.Capital(phrase.Count(of.Live.Available, "key")) + phrase.Plural(of.Live.Available, " is", " are") + " left in " + of.Name + "."
 		}
-		path, do := keys(of.Name, "Add keys")
-		add("warn", "Low", says, path, do)
+		path, do := addOrLook(v, of.Name, "Add keys")
+		add("warn", stockMark(of).Text, says, path, do)
 	}
 	return list
 }
 
-// offered is where a need ends, or, for who may not do what ends it, where it is seen.
-func offered(v *visit, operation, path, do, seen, look string) (string, string) {
-	if v.may(operation) {
-		return path, do
+// waitingNeeds are the pools that orders wait for, those that wait the longest first. A pool is
+// found by its queue, if it is among those that are short of keys, else by the orders of today and
+// those that wait for over an hour.
+func waitingNeeds(v *visit, saw seen) []need {
+	type queue struct {
+		pool, says string
+		lines      int
+		since      time.Time
 	}
-	return seen, look
+	var queues []queue
+	for _, of := range saw.stock.Pools {
+		if of.Live.Waiting > 0 {
+			queues = append(queues, queue{of.Name, phrase.Capital(waiting(of.Live.Waiting)), of.Live.Waiting, of.Live.WaitingSince})
+		}
+	}
+	counted := len(queues)
+	type found struct {
+		lines map[order.LineID]bool
+		since time.Time
+	}
+	others := map[string]*found{}
+	for _, line := range slices.Concat(saw.needs.Lines, saw.today.Lines) {
+		if line.State() != order.Waiting || slices.ContainsFunc(queues[:counted], func(q queue) bool { return q.pool == line.Pool }) {
+			continue
+		}
+		f := others[line.Pool]
+		if f == nil {
+			f = &found{map[order.LineID]bool{}, line.ReceivedAt}
+			others[line.Pool] = f
+		}
+		f.lines[line.ID] = true
+		if line.ReceivedAt.Before(f.since) {
+			f.since = line.ReceivedAt
+		}
+	}
+	more := saw.needs.Next != "" || saw.today.Next != ""
+	for name, f := range others {
+		says := phrase.Capital(waiting(len(f.lines)))
+		if more {
+			says = phrase.Capital(phrase.Count(len(f.lines), "order")) + " or more wait"
+		}
+		queues = append(queues, queue{name, says, len(f.lines), f.since})
+	}
+	slices.SortFunc(queues, func(a, b queue) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.pool, b.pool)) })
+	var list []need
+	for i, q := range queues {
+		if i == homeQueues && len(queues) > homeQueues+1 {
+			says := "Orders wait for keys of " + phrase.Count(len(queues)-homeQueues, "further pool") + "."
+			return append(list, need{"stop", waitingMark.Text, says, ordersPath + "?show=" + string(order.Waiting), "Look at the orders"})
+		}
+		first := ", the first of them for "
+		if q.lines == 1 {
+			first = ", for "
+		}
+		path, do := addOrLook(v, q.pool, "Add keys now")
+		list = append(list, need{"stop", waitingMark.Text, q.says + " for keys of " + q.pool + first + lasted(v.now.Sub(q.since)) + ".", path, do})
+	}
+	return list
+}
+
+// addOrLook is what somebody can do about a pool that is short of keys: add some or, who may not,
+// look at it, or at the orders that wait.
+func addOrLook(v *visit, name, add string) (path, do string) {
+	switch {
+	case v.may("create-upload"):
+		return addPath(name, pool.Live), add
+	case v.may("get-pool"):
+		return poolPath(name), "Look at the pool"
+	}
+	return ordersPath + "?show=" + string(order.Waiting), "Look at the orders"
+}
+
+// lasted says how long something has lasted.
+func lasted(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return "a moment"
+	case d < time.Hour:
+		return phrase.Count(int(d/time.Minute), "minute")
+	case d < 48*time.Hour:
+		return phrase.Count(int(d/time.Hour), "hour")
+	}
+	return phrase.Count(int(d/(24*time.Hour)), "day")
 }
 
 // orderNeeds are the things to do for orders that do not go on by themselves, but for those that
-// wait for keys of a pool that is named already.
-func orderNeeds(v *visit, page search.Page, short map[string]bool) (list []need) {
+// wait for keys of a pool.
+func orderNeeds(v *visit, page search.Page) (list []need) {
 	type group struct {
 		kind  order.Mend
-		about string // a product or a pool
+		mark  mark
+		about string // a product
 	}
-	counts := map[group]int{}
+	members := map[group][]order.Fulfillment{}
 	var groups []group
 	for _, line := range page.Lines {
-		g := group{kind: line.Mend()}
+		g := group{kind: line.Mend(), mark: lineMark(line)}
 		switch g.kind {
-		case order.MendNothing:
+		case order.MendNothing, order.MendStock:
 			continue
 		case order.MendConnect:
 			g.about = line.ConnectedBy()
-		case order.MendStock:
-			if g.about = line.Pool; short[g.about] {
-				continue
-			}
-		case order.MendDispute, order.MendErased, order.MendAddress:
+		case order.MendErased, order.MendAddress:
 			g.kind = order.MendHold
-		case order.MendHold, order.MendMail:
+		case order.MendHold, order.MendMail, order.MendDispute:
 		}
-		if counts[g]++; counts[g] == 1 {
+		if members[g] == nil {
 			groups = append(groups, g)
 		}
+		members[g] = append(members[g], line)
 	}
-	worst := []order.Mend{order.MendStock, order.MendMail, order.MendConnect, order.MendHold}
+	worst := []order.Mend{order.MendMail, order.MendConnect, order.MendDispute, order.MendHold}
 	slices.SortStableFunc(groups, func(a, b group) int { return slices.Index(worst, a.kind) - slices.Index(worst, b.kind) })
 	for _, g := range groups {
-		n, or, look := counts[g], "", "Look at "+phrase.Plural(counts[g], "it", "them")
-		if page.Next != "" {
+		n, or, path := len(members[g]), "", attentionPath
+		switch {
+		case page.Next != "":
 			or = " or more"
+		case n == 1:
+			path = orderPath(members[g][0].ID.OrderHalf())
 		}
+		look := "Look at " + phrase.Plural(n, "it", "them")
+		say := func(class, says, path, do string) { list = append(list, need{class, g.mark.Text, says, path, do}) }
+		count := func(what string) string { return phrase.Capital(phrase.Count(n, what)) + or }
 		switch g.kind {
-		case order.MendStock:
-			path, do := offered(v, "create-upload", addPath(g.about, pool.Live), "Add keys now", attentionPath, look)
-			list = append(list, need{"stop", "Waiting", phrase.Capital(phrase.Count(n, "order")) + or + phrase.Plural(n, " waits", " wait") + " for keys of " + g.about + " for over an hour.", path, do})
 		case order.MendMail:
-			path, do := offered(v, "resend-order", attentionPath, "Correct "+phrase.Plural(n, "it", "them"), attentionPath, look)
-			list = append(list, need{"stop", "Bounced", phrase.Capital(phrase.Count(n, "mail")) + or + " reached nobody.", path, do})
+			says := " reached nobody."
+			if g.mark == mailMark(outbox.Entry{State: outbox.Failed}) {
+				says = " could not be sent."
+			}
+			corrects := v.may("resend-order") && v.MayCorrectAddress() == nil
+			say("stop", count("mail")+says, path, either(corrects, "Correct "+phrase.Plural(n, "it", "them"), look))
 		case order.MendConnect:
-			path, do := offered(v, "put-product", newProductPath(g.about), "Connect it", attentionPath, look)
-			list = append(list, need{"stop", "Not connected", "No pool feeds the product " + g.about + ": " + phrase.Count(n, "order") + or + phrase.Plural(n, " waits.", " wait."), path, do})
+			may := v.may("put-product")
+			do, to := either(may, "Connect it", look), either(may, newProductPath(g.about), path)
+			say("stop", "No pool feeds the product "+g.about+": "+phrase.Count(n, "order")+or+phrase.Plural(n, " waits.", " wait."), to, do)
+		case order.MendDispute:
+			say("warn", count("order")+phrase.Plural(n, " is", " are")+" in dispute: nothing is sent until the platform says how that ended.", path, look)
 		case order.MendHold:
-			path, do := offered(v, "release-order", attentionPath, "Release or reject", attentionPath, look)
-			list = append(list, need{"warn", "On hold", phrase.Capital(phrase.Count(n, "order")) + or + phrase.Plural(n, " is", " are") + " held until somebody decides.", path, do})
+			say("warn", count("order")+phrase.Plural(n, " is", " are")+" held until somebody decides.", path, either(v.may("release-order"), "Release or reject", look))
 		default: // none is left, as groups are made
 		}
 	}
 	return list
 }
 
-// firstSteps are the steps before the first sale, none if all are done.
+func either(is bool, one, other string) string {
+	if is {
+		return one
+	}
+	return other
+}
+
+// firstSteps are the steps before the first sale.
 func firstSteps(v *visit, saw seen) (steps []step, finished int) {
 	add, try := poolsPath, productsPath+"/new"
 	if len(saw.products) > 0 {
@@ -372,9 +463,6 @@ func firstSteps(v *visit, saw seen) (steps []step, finished int) {
 			finished++
 		}
 	}
-	if finished == len(steps) {
-		return nil, finished
-	}
 	return steps, finished
 }
 
@@ -390,4 +478,11 @@ func (p *portal) leaveFirstSteps(*visit) (answer, error) {
 	return answer{see: homePath + "?" + url.Values{"done": {"left"}}.Encode(), cookies: func(w http.ResponseWriter) {
 		setCookie(w, leftCookie, "left", 365*24*time.Hour)
 	}}, nil
+}
+
+// firstStepsPath shows the first steps, also to who has put them away.
+const firstStepsPath = homePath + "?first-steps"
+
+func (p *portal) keepFirstSteps(*visit) (answer, error) {
+	return answer{see: homePath, cookies: func(w http.ResponseWriter) { setCookie(w, leftCookie, "", 0) }}, nil
 }

@@ -6,8 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"keypool/infra/proof/dynamotest"
 	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/dynamo"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -126,7 +131,7 @@ func TestHome_needs(t *testing.T) {
 	home := w.signIn("ada@acme.example").get("/portal")
 	words, at := home.words(), -1
 	for _, says := range []string{
-		"The brake is set by Ada Byron", "3 orders wait for keys of elden. Add keys now", "1 mail reached nobody. Correct it",
+		"The brake is set by Ada Byron", "Waits for keys 3 orders wait for keys of elden, the first of them for 2 hours. Add keys now", "Mail came back 1 mail reached nobody. Correct it",
 		"No pool feeds the product 4712: 1 order waits. Connect it", "1 order is held until somebody decides",
 		"The file elden-december.txt waits", "2 keys are left in nova. Add keys",
 		"Orders 6, 4 without keys yet", "Keys 1 went out", "0 delivered, 1 bounced", "3 orders wait",
@@ -141,6 +146,48 @@ func TestHome_needs(t *testing.T) {
 	// Whoever sees no orders hears of none.
 	w.person("acme", "stan", "Stan", "stan@acme.example", access.Stock)
 	w.signIn("stan@acme.example").get("/portal").has("3 orders wait for keys of elden").hasNot("reached nobody", "4712", "Orders 6", "The brake")
+	// What somebody cannot do, they are not asked to.
+	w.person("acme", "sue", "Sue", "sue@acme.example", access.Support)
+	w.signIn("sue@acme.example").get("/portal").has("Waits for keys 3 orders wait for keys of elden, the first of them for 2 hours. Look at the orders", "1 mail reached nobody. Look at it", "4712: 1 order waits. Look at it").hasNot("Add keys", "Connect it", "Release or reject")
+	w.person("acme", "rita", "Rita", "rita@acme.example", access.Read)
+	w.signIn("rita@acme.example").get("/portal").has("Look at the pool", "The file elden-december.txt waits: it does not read like a list of keys. Look at it").hasNot("Add keys", "Correct it")
+}
+
+// Orders that wait are told of whether or not their pool is one of those that are shortest.
+func TestHome_everyPoolThatOrdersWaitFor(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	for n := range 30 {
+		if err := w.store.PutPool(t.Context(), catalog.Pool{Merchant: "acme", Name: fmt.Sprintf("empty-%02d", n), LowStock: 1000, Shards: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.store.PutPool(t.Context(), catalog.Pool{Merchant: "acme", Name: "sold-out", Shards: 1}); err != nil {
+		t.Fatal(err)
+	}
+	w.line("1", func(f *order.Fulfillment) { f.Pool, f.ReceivedAt = "sold-out", noon.Add(-20*time.Minute) })
+	b := w.signIn("ada@acme.example")
+	b.get("/portal").has("1 order waits for keys of sold-out, for 20 minutes. Add keys now")
+	for n := range 12 {
+		w.line(fmt.Sprint("more-", n), func(f *order.Fulfillment) {
+			f.Pool, f.ReceivedAt = fmt.Sprintf("empty-%02d", 29-n), noon.Add(-time.Duration(n+30)*time.Minute)
+		})
+	}
+	b.get("/portal").has("for keys of empty-18, for 41 minutes.", "Orders wait for keys of 5 further pools. Look at the orders").hasNot("sold-out, for")
+}
+
+func TestHome_firstStepsArePutAwayAndComeBack(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	b := w.signIn("ada@acme.example")
+	b.get("/portal").has("Put this list away")
+	b.post("/portal/first-steps/leave", nil).has("A link in the settings brings them back.").hasNot("Before your first sale")
+	if p := b.get(peoplePath).has("First steps"); !strings.Contains(p.body, `href="`+firstStepsPath+`"`) {
+		t.Error("the settings do not lead to them")
+	}
+	b.get(firstStepsPath).has("Before your first sale", "Show this list on Home again")
+	b.get("/portal").hasNot("Before your first sale") // to look is no change
+	b.post("/portal/first-steps/keep", nil).has("Before your first sale", "Put this list away")
 }
 
 // The first page takes as many round trips, whatever there is.
@@ -159,12 +206,30 @@ func TestHome_costsTheSameWithMuch(t *testing.T) {
 		w.newPool("acme", fmt.Sprintf("pool-%03d", n))
 	}
 	few, _ := measure()
+	// Of pools with plenty, what was counted is enough.
+	for n := range 12 {
+		item := map[string]types.AttributeValue{
+			"pk": &types.AttributeValueMemberS{Value: dynamo.CountsPrefix + "acme"}, "sk": &types.AttributeValueMemberS{Value: fmt.Sprintf("count#pool-%03d#live", n)},
+			"v": &types.AttributeValueMemberN{Value: "1"}, "accepted": &types.AttributeValueMemberN{Value: "5000"},
+		}
+		if _, err := dynamotest.Client(t).PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &w.tables.Catalog, Item: item}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plenty, _ := measure()
+	b.get("/portal").has("5,000").hasNot("is empty")
+	b.post("/portal/first-steps/leave", nil)
+	least, _ := measure()
+	b.post("/portal/first-steps/keep", nil)
+	if plenty > few-20 || least > plenty-8 {
+		t.Errorf("%d calls of pools without keys, %d of pools with plenty, %d without the first steps", few, plenty, least)
+	}
 	for n := range 120 {
 		w.newPool("acme", fmt.Sprintf("more-%03d", n))
 		w.line(fmt.Sprint(n), func(f *order.Fulfillment) { f.Pool = fmt.Sprintf("more-%03d", n) })
 	}
 	many, size := measure()
-	t.Logf("%d calls with 12 pools, %d with 132 pools and 120 orders; %d bytes", few, many, size)
+	t.Logf("%d calls with 12 empty pools, %d with 12 of 5,000 keys, %d once the first steps are put away; %d with 132 pools and 120 orders; %d bytes", few, plenty, least, many, size)
 	if many > few+4 { // the lines that were found are read
 		t.Errorf("%d calls with few, %d with many", few, many)
 	}

@@ -20,6 +20,9 @@ func settingsNav(v *visit) []place {
 			out = append(out, place{p.name, p.path, v.URL.Path == p.path})
 		}
 	}
+	if v.may("put-pool") {
+		out = append(out, place{"First steps", firstStepsPath, false})
+	}
 	return out
 }
 

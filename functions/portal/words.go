@@ -26,7 +26,7 @@ func lineMark(f order.Fulfillment) mark {
 	case order.Unconnected:
 		return mark{"warn", "No pool feeds it"}
 	case order.Waiting:
-		return mark{"warn", "Waits for keys"}
+		return waitingMark
 	case order.OnHold:
 		if f.InDispute() {
 			return mark{"stop", "In dispute"}
@@ -36,6 +36,9 @@ func lineMark(f order.Fulfillment) mark {
 	}
 	return mailMark(f.Mail)
 }
+
+// waitingMark is that of a line that waits for keys.
+var waitingMark = mark{"warn", "Waits for keys"}
 
 // mailMark says what became of the mail of a line that has its keys.
 func mailMark(m outbox.Entry) mark {

@@ -366,8 +366,11 @@ type Stock struct {
 	Revoked   int
 	Withdrawn int
 	Waiting   int // lines in the queue, counted up to 1,000
-	AsOf      time.Time
-	Sold      Sales
+
+	WaitingSince time.Time // when the first of them came in; zero: none waits
+
+	AsOf time.Time
+	Sold Sales
 }
 
 // Count is what uploads, mails and the last recount say of a pool side's keys.

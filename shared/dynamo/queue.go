@@ -166,18 +166,29 @@ func (s *Store) CountUnconnected(ctx context.Context, merchant string, products 
 // Missing returns how many keys the first lines of a pool side's queue miss, and
 // how many lines those are, up to limit: consistent queries.
 func (s *Store) Missing(ctx context.Context, p pool.ID, limit int) (keys, lines int, err error) {
+	keys, lines, _, err = s.waiting(ctx, p, limit)
+	return keys, lines, err
+}
+
+// waiting is Missing, and returns since when the first line waits; zero: none does.
+func (s *Store) waiting(ctx context.Context, p pool.ID, limit int) (keys, lines int, since time.Time, err error) {
 	items, err := s.items(ctx, query{
 		table: s.tables.Orders, consistent: true,
 		where: "pk = :pk AND sk > :bypass", values: attrs{":pk": text(queuePK(p)), ":bypass": text(bypassSort)},
-		attributes: []string{"missing"}, limit: limit,
+		attributes: []string{"pk", "sk", "missing"}, limit: limit,
 	})
 	if err != nil {
-		return 0, 0, fmt.Errorf("count the queue of %s: %w", p, err)
+		return 0, 0, since, fmt.Errorf("count the queue of %s: %w", p, err)
 	}
-	for _, item := range items {
+	for i, item := range items {
+		if i == 0 {
+			if _, since, err = keyOf(item).queued(); err != nil {
+				return 0, 0, since, err
+			}
+		}
 		keys += int(numberOf(item["missing"]))
 	}
-	return keys, len(items), nil
+	return keys, len(items), since, nil
 }
 
 // AllowBypass lets new lines bypass a pool side's queue until then. Of two writes

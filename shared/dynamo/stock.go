@@ -316,27 +316,23 @@ const shownExactly = 1_000
 // It is one round trip: of each side, a read of each shard and one of the queue; and one of
 // the counts of all sides, up to a hundred.
 func (s *Store) Stock(ctx context.Context, pools []catalog.Pool, now time.Time) (map[pool.ID]catalog.Stock, error) {
-	var sides []pool.ID
+	var sides []poolSide
+	var ids []pool.ID
 	for _, p := range pools {
 		for _, side := range pool.Sides {
-			sides = append(sides, pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: side})
+			sides = append(sides, poolSide{pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: side}, p.Shards})
+			ids = append(ids, sides[len(sides)-1].ID)
 		}
 	}
-	seen := make([]catalog.Stock, len(sides))
 	var counts map[primaryKey]catalog.Count
+	var seen []catalog.Stock
 	reading, ctx := errgroup.WithContext(ctx)
-	for i, side := range sides {
-		reading.Go(func() (err error) {
-			seen[i].Available, err = s.availableAtOnce(ctx, side, pools[i/len(pool.Sides)].Shards, shownExactly+1)
-			return err
-		})
-		reading.Go(func() (err error) {
-			_, seen[i].Waiting, err = s.Missing(ctx, side, shownExactly)
-			return err
-		})
-	}
 	reading.Go(func() (err error) {
-		counts, err = s.countsOf(ctx, sides)
+		seen, err = s.look(ctx, sides)
+		return err
+	})
+	reading.Go(func() (err error) {
+		counts, err = s.countsOf(ctx, ids)
 		return err
 	})
 	if err := reading.Wait(); err != nil {
@@ -344,15 +340,63 @@ func (s *Store) Stock(ctx context.Context, pools []catalog.Pool, now time.Time) 
 	}
 	stocks := make(map[pool.ID]catalog.Stock, len(sides))
 	for i, side := range sides {
-		stocks[side] = stockOf(side, seen[i], counts[countKey(side)], now)
+		stocks[side.ID] = stockOf(side.ID, seen[i], counts[countKey(side.ID)], now)
 	}
 	return stocks, nil
+}
+
+// LiveStock counts the keys of the live sides of pools, by what was counted of all, and looks at
+// those alone that have few by that: it is one round trip, or none. What it says of the others is
+// what Stock says of them but for lines that wait, which a side of that many keys has for moments
+// only.
+func (s *Store) LiveStock(ctx context.Context, pools []catalog.Pool, counts map[pool.ID]catalog.Count, now time.Time) (map[pool.ID]catalog.Stock, error) {
+	stocks := map[pool.ID]catalog.Stock{}
+	var short []poolSide
+	for _, p := range pools {
+		side := poolSide{pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: pool.Live}, p.Shards}
+		if left := counts[side.ID].Available(); left > shownExactly {
+			stocks[side.ID] = stockOf(side.ID, catalog.Stock{Available: left}, counts[side.ID], now)
+		} else {
+			short = append(short, side)
+		}
+	}
+	seen, err := s.look(ctx, short)
+	if err != nil {
+		return nil, err
+	}
+	for i, side := range short {
+		stocks[side.ID] = stockOf(side.ID, seen[i], counts[side.ID], now)
+	}
+	return stocks, nil
+}
+
+// poolSide is a side of a pool, and in how many shards its keys stand.
+type poolSide struct {
+	pool.ID
+	shards int
+}
+
+// look counts the keys of sides of pools, and the lines that wait for them, all at once.
+func (s *Store) look(ctx context.Context, sides []poolSide) ([]catalog.Stock, error) {
+	seen := make([]catalog.Stock, len(sides))
+	reading, ctx := errgroup.WithContext(ctx)
+	for i, side := range sides {
+		reading.Go(func() (err error) {
+			seen[i].Available, err = s.availableAtOnce(ctx, side.ID, side.shards, shownExactly+1)
+			return err
+		})
+		reading.Go(func() (err error) {
+			_, seen[i].Waiting, seen[i].WaitingSince, err = s.waiting(ctx, side.ID, shownExactly)
+			return err
+		})
+	}
+	return seen, reading.Wait()
 }
 
 // stockOf returns what is shown of a pool side: what was seen of it, and what was counted.
 func stockOf(side pool.ID, seen catalog.Stock, count catalog.Count, now time.Time) catalog.Stock {
 	stock := catalog.Stock{
-		Pool: side, Available: seen.Available, Revoked: count.Revoked, Withdrawn: count.Withdrawn, Waiting: seen.Waiting, AsOf: now, Sold: count.Sold,
+		Pool: side, Available: seen.Available, Revoked: count.Revoked, Withdrawn: count.Withdrawn, Waiting: seen.Waiting, WaitingSince: seen.WaitingSince, AsOf: now, Sold: count.Sold,
 	}
 	if stock.Available > shownExactly {
 		// The sum may lag behind, but this many were just seen.

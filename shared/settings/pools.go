@@ -51,6 +51,9 @@ type StockCounter interface {
 	// Stock counts the keys of both sides of pools, all at once: exactly up to 1,000 keys
 	// a side, and beyond that as of Stock.AsOf.
 	Stock(ctx context.Context, pools []catalog.Pool, now time.Time) (map[pool.ID]catalog.Stock, error)
+	// LiveStock counts the keys of the live sides of pools, by the counts of Counts, and looks at
+	// those that have few by them.
+	LiveStock(ctx context.Context, pools []catalog.Pool, counts map[pool.ID]catalog.Count, now time.Time) (map[pool.ID]catalog.Stock, error)
 	// Counts returns what uploads, mails and the last recount say of all pool sides of a
 	// merchant that anything was counted of.
 	Counts(ctx context.Context, merchant string) (map[pool.ID]catalog.Count, error)
@@ -105,14 +108,14 @@ func (s *Pools) Names(ctx context.Context, merchant string, limit int) (names []
 
 // Shortest is a merchant's pools that have the fewest keys left on the live side.
 type Shortest struct {
-	Pools []PoolStock // that with the most waiting lines first, then that with the fewest keys beyond its warning
+	Pools []PoolStock // without their test sides; that with the most waiting lines first, then that with the fewest keys beyond its warning
 	All   int         // pools there are
 	Keys  bool        // one of them got a key, ever, on either side
 }
 
 // Shortest returns up to limit of the merchant's pools, those that are shortest of keys. Which
 // they are is told by what was counted of all pools, which may lag behind; they are then counted
-// themselves. It takes two round trips, however many pools there are.
+// themselves, where few keys are left. It takes two round trips, however many pools there are.
 func (s *Pools) Shortest(ctx context.Context, merchant string, limit int) (Shortest, error) {
 	var pools []catalog.Pool
 	var counts map[pool.ID]catalog.Count
@@ -130,10 +133,14 @@ func (s *Pools) Shortest(ctx context.Context, merchant string, limit int) (Short
 		return counts[pool.ID{Merchant: merchant, Pool: p.Name, Side: pool.Live}].Available() - p.LowStock
 	}
 	slices.SortStableFunc(pools, func(a, b catalog.Pool) int { return spare(a) - spare(b) })
-	var err error
 	pools = pools[:min(limit, counted(pools))]
-	if found.Pools, err = s.count(ctx, pools...); err != nil {
+	now := s.Now()
+	stocks, err := s.Stock.LiveStock(ctx, pools, counts, now)
+	if err != nil {
 		return found, err
+	}
+	for _, p := range pools {
+		found.Pools = append(found.Pools, PoolStock{Pool: p, Live: stocks[pool.ID{Merchant: p.Merchant, Pool: p.Name, Side: pool.Live}], At: now})
 	}
 	slices.SortStableFunc(found.Pools, func(a, b PoolStock) int {
 		return cmp.Or(b.Live.Waiting-a.Live.Waiting, a.Live.Available-a.LowStock-(b.Live.Available-b.LowStock))

@@ -151,6 +151,9 @@ func TestListPools_countsEachSideOfEachPool(t *testing.T) {
 				Pool: pool.ID{Merchant: "acme", Pool: names[n], Side: pool.Sides[s]}, Available: 10*n + s, Waiting: 5*n + s, AsOf: noon,
 				Sold: catalog.Sales{catalog.Day(noon, 0): 3*n + s + 1},
 			}
+			if want.Waiting > 0 {
+				want.WaitingSince = noon
+			}
 			if diff := gocmp.Diff(want, stock); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", want.Pool, diff)
 			}
