@@ -189,13 +189,13 @@ bench: need-test ## speed and cost: ONLY=
 
 CDK := infra/node_modules/.bin/cdk
 # What the CDK app takes: make deploy SENDER=keys@example.com OPERATOR=you@example.com
-PARAMETERS := name region sender operator retention memory concurrency schedule delayMailAfter maxQuantity rate burst tags domain apiDomain certificate
+PARAMETERS := name region sender operator retention memory concurrency schedule delayMailAfter maxQuantity rate burst tags domain apiDomain certificate publicUrl
 upper = $(shell echo $(1) | sed 's/\([A-Z]\)/_\1/g' | tr a-z A-Z)
 CONTEXT = $(foreach p,$(PARAMETERS),$(if $(filter command,$(firstword $(origin $(call upper,$(p))))),-c $(p)='$($(call upper,$(p)))'))
 STACKS = $(if $(filter command,$(firstword $(origin NAME))),$(NAME),Keypool)
 
 .PHONY: doctor deploy destroy
-doctor: need-build ## is the account ready? credentials, region, bootstrap, SES: SENDER= OPERATOR=
+doctor: need-build ## is the account ready, and does what is deployed answer? SENDER= OPERATOR= API_DOMAIN= CERTIFICATE=
 	@echo "looking at the account (the first time, a minute goes into compiling)"
 	@go run ./infra/doctor $(CONTEXT)
 

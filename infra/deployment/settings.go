@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/mail"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
@@ -36,6 +37,7 @@ type Settings struct {
 	Domain      string // of the sender, to be set up in SES; empty: the address was verified by hand
 	APIDomain   string // the API's own domain; empty: the one AWS gives it
 	Certificate string // ARN, for APIDomain
+	PublicURL   string // where people and platforms reach the API, such as https://keys.example.com; empty: AWS's own address of it
 
 	Architecture string // arm64 or x86_64, as the zips were built
 	Zips         string // folder of the zips
@@ -188,6 +190,14 @@ var parameters = []parameter{
 		s.Certificate = v
 		return nil
 	}},
+	{"publicUrl", "", "address of the API in links, where something stands before it; that of apiDomain, or AWS's own, where empty", func(s *Settings, v string) error {
+		u, err := url.Parse(v)
+		if v != "" && (err != nil || u.Scheme != "https" || u.Host == "" || v != "https://"+u.Host) {
+			return errors.New("is not an address without a path, such as https://keys.example.com")
+		}
+		s.PublicURL = v
+		return nil
+	}},
 	{"architecture", "arm64", "that the zips were built for: arm64 or x86_64", func(s *Settings, v string) error {
 		if v != "arm64" && v != "x86_64" {
 			return errors.New("is neither arm64 nor x86_64")
@@ -235,6 +245,9 @@ func Read(context map[string]any) (Settings, error) {
 	}
 	if (s.APIDomain == "") != (s.Certificate == "") {
 		problems = append(problems, errors.New("apiDomain and certificate go together: give both or neither"))
+	}
+	if s.PublicURL == "" && s.APIDomain != "" {
+		s.PublicURL = "https://" + s.APIDomain
 	}
 	if len(problems) > 0 {
 		return Settings{}, fmt.Errorf("wrong parameters (-c name=value, or \"context\" in cdk.json):\n%w", errors.Join(problems...))

@@ -39,6 +39,7 @@ func TestRead_everyProblemInOneMessage(t *testing.T) {
 		"tags":           "aws:team=shop",
 		"domain":         "https://example.com",
 		"apiDomain":      "api.example.com",
+		"publicUrl":      "https://api.example.com/v1",
 		"architecture":   "amd64",
 		"data":           "forget",
 		"retenton":       "7",
@@ -67,9 +68,10 @@ func TestRead_everyProblemInOneMessage(t *testing.T) {
 		"burst is not a whole number from 1 to 10000",
 		"tags is not a list such as team=shop,cost=42 (no name begins with aws:)",
 		"domain is not a domain in lower case, such as keys.example.com",
+		"publicUrl is not an address without a path, such as https://keys.example.com",
 		"architecture is neither arm64 nor x86_64",
 		"data is neither keep nor delete",
-		"retenton is not a parameter; there are name, account, region, sender, operator, retention, memory, concurrency, schedule, delayMailAfter, maxQuantity, rate, burst, tags, domain, apiDomain, certificate, architecture, zips, data",
+		"retenton is not a parameter; there are name, account, region, sender, operator, retention, memory, concurrency, schedule, delayMailAfter, maxQuantity, rate, burst, tags, domain, apiDomain, certificate, publicUrl, architecture, zips, data",
 		"apiDomain and certificate go together: give both or neither",
 	}
 	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
@@ -119,5 +121,21 @@ func TestRead_leavesOtherContextAlone(t *testing.T) {
 	}))
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// Links begin with the address of the API's own domain, or with that of what stands before it.
+func TestRead_publicURL(t *testing.T) {
+	own := map[string]any{"apiDomain": "keys.example.com", "certificate": "arn:aws:acm:eu-central-1:123456789012:certificate/c"}
+	for want, more := range map[string]map[string]any{
+		"":                         {},
+		"https://keys.example.com": own,
+		"https://shop.example.com": {"apiDomain": own["apiDomain"], "certificate": own["certificate"], "publicUrl": "https://shop.example.com"},
+		"https://one.localhost:81": {"publicUrl": "https://one.localhost:81"},
+	} {
+		s, err := deployment.Read(given(more))
+		if err != nil || s.PublicURL != want {
+			t.Errorf("%v: %q, %v", more, s.PublicURL, err)
+		}
 	}
 }

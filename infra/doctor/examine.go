@@ -98,7 +98,7 @@ func examineSending(ctx context.Context, cfg aws.Config) finding {
 		return finding{failure, "SES account", "sending is paused", "aws sesv2 put-account-sending-attributes --sending-enabled"}
 	case !account.ProductionAccessEnabled:
 		return finding{
-			warning, "SES account", "is in the sandbox: only addresses that you verified get mails, 200 a day",
+			warning, "SES account", "is in the sandbox: only addresses that you verified get mails, those for signing in too, 200 a day",
 			"aws sesv2 put-account-details --production-access-enabled --mail-type TRANSACTIONAL --website-url https://your.shop",
 		}
 	}

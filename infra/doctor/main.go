@@ -1,5 +1,6 @@
-// Doctor checks, before a deployment, whether the AWS account is ready for it. For each
-// problem it prints the command that solves it.
+// Doctor checks, before a deployment, whether the AWS account is ready for it, what a domain of
+// the API's own still needs, and whether an earlier deployment answers people as it should. For
+// each problem it prints what solves it. It changes nothing, and signs nobody in.
 package main
 
 import (
@@ -28,7 +29,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "the AWS configuration cannot be read:", err)
 		os.Exit(1)
 	}
-	if !report(os.Stdout, examine(ctx, cfg, parameters)) {
+	if !report(os.Stdout, examine(ctx, cfg, everybody, parameters)) {
 		os.Exit(1)
 	}
 }
@@ -57,7 +58,7 @@ func report(out io.Writer, findings []finding) bool {
 
 // examine checks everything that a deployment needs. It leaves out the checks that need
 // something that is missing.
-func examine(ctx context.Context, cfg aws.Config, parameters map[string]any) []finding {
+func examine(ctx context.Context, cfg aws.Config, from outside, parameters map[string]any) []finding {
 	if region, ok := parameters["region"].(string); ok {
 		cfg.Region = region
 	}
@@ -81,5 +82,27 @@ func examine(ctx context.Context, cfg aws.Config, parameters map[string]any) []f
 	if err == nil {
 		findings = append(findings, examineSender(ctx, cfg, settings), examineConcurrency(ctx, cfg, settings))
 	}
-	return append(findings, examineSending(ctx, cfg))
+	findings = append(findings, examineSending(ctx, cfg))
+	if err == nil {
+		findings = append(findings, examineAddress(ctx, cfg, from, settings)...)
+	}
+	return findings
+}
+
+// examineAddress checks what the API's own domain still needs, and what is deployed already: what
+// people see of it.
+func examineAddress(ctx context.Context, cfg aws.Config, from outside, s deployment.Settings) []finding {
+	var findings []finding
+	there := findDeployed(ctx, cfg, s)
+	if s.APIDomain != "" {
+		certificate, domain := examineCertificate(ctx, cfg, s, time.Now()), examineDomain(ctx, from, s, there)
+		findings = append(findings, certificate, domain)
+		if certificate.state == failure || domain.state != good {
+			return findings // nothing answers there yet
+		}
+	}
+	if !there.ok {
+		return findings
+	}
+	return append(append(findings, examineSessions(ctx, cfg, there), examineUploads(ctx, cfg, there)), examineDoors(ctx, from, there)...)
 }

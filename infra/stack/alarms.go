@@ -98,6 +98,14 @@ func (p *pipeline) alarms() []alarm {
 			lambda, "Throttles", "Sum", "FunctionName", p.functions["Webhook"].Ref(), 0, 1,
 		},
 		alarm{
+			"PortalThrottled", "People are turned away from the portal by the limit of executions: reserve some for it, CONCURRENCY=Portal=20",
+			lambda, "Throttles", "Sum", "FunctionName", p.functions["Portal"].Ref(), 0, 3,
+		},
+		alarm{
+			"OrderPagesThrottled", "Customers are turned away from their orders' pages by the limit of executions; their mails arrive as ever",
+			lambda, "Throttles", "Sum", "FunctionName", p.functions["OrderPage"].Ref(), 0, 3,
+		},
+		alarm{
 			"MailsLate", "Mails wait: Deliver does not keep up with the stream",
 			lambda, "IteratorAge", "Maximum", "FunctionName", p.functions["Deliver"].Ref(), 300_000, 3,
 		},

@@ -21,9 +21,8 @@ func (p *pipeline) addAPI() {
 		// the domain, a firewall for one, is not passed by another.
 		DisableExecuteApiEndpoint: jsii.Bool(p.settings.APIDomain != ""),
 	})
-	p.publicURL = *p.api.AttrApiEndpoint()
-	if p.settings.APIDomain != "" {
-		p.publicURL = "https://" + p.settings.APIDomain
+	if p.publicURL = p.settings.PublicURL; p.publicURL == "" {
+		p.publicURL = *p.api.AttrApiEndpoint()
 	}
 	output(p.stack, "ApiId", p.api.Ref())
 	output(p.stack, "ApiUrl", jsii.String(p.publicURL))

@@ -488,6 +488,11 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("nobody is told what %s logs as an error", id)
 		}
 	}
+	for _, id := range []string{"Webhook", "Portal", "OrderPage"} { // whoever is turned away there is a customer, or a shop
+		if !watched["Throttles of "+id] {
+			t.Errorf("nobody is told when %s turns somebody away", id)
+		}
+	}
 	for id := range p.ofType("AWS::SQS::Queue") {
 		if strings.HasPrefix(id, "Dead") && !watched["ApproximateNumberOfMessagesVisible of "+id+".QueueName"] {
 			t.Errorf("nobody is told when something lies in %s", id)
