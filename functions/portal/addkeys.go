@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"keypool/shared/phrase"
 	"keypool/shared/pool"
 	"keypool/shared/settings"
 )
@@ -29,6 +30,8 @@ type addData struct {
 	Form  form
 	File  settings.SignedForm // by which a browser without script sends a file
 	State mark
+	Title string // of the pool
+	Waits string // the orders that get these keys at once; "": none wait
 }
 
 func (d addData) Side() pool.Side { return pool.SideOf(d.Test) }
@@ -55,7 +58,14 @@ func (p *portal) addPage(v *visit, f form) (answer, error) {
 	if err := reading.Wait(); err != nil {
 		return answer{}, err
 	}
-	data.State = stockMark(stock)
+	data.State, data.Title = stockMark(stock), stock.Title
+	of := stock.Live
+	if data.Test {
+		of = stock.Test
+	}
+	if n := of.Waiting; n > 0 {
+		data.Waits = phrase.Capital(waiting(n)) + " for keys of this pool: keys that you add are mailed to their customers at once."
+	}
 	origin, err := originOf(data.File.Address)
 	return answer{page: "add", title: "Add keys", data: data, sends: origin}, err
 }

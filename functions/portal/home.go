@@ -455,7 +455,7 @@ func firstSteps(v *visit, saw seen) (steps []step, finished int) {
 		{"The first keys", add, "Add keys", saw.stock.Keys},
 		{"A product that takes keys from the pool", productsPath + "/new", "Set it up", len(saw.products) > 0},
 		{"A payment platform that we heard from", platformsPath, "Connect one", saw.heard},
-		{"A test order, from the platform to the mail", try, "Send one", slices.ContainsFunc(saw.tests.Lines, isMailed)},
+		{"A test purchase, from the order to the mail", try, "Make one", slices.ContainsFunc(saw.tests.Lines, isMailed)},
 		{"Mails from your own domain", homePath + "/settings/mail", "Set it up", saw.sender.Proven()},
 	}
 	for _, s := range steps {

@@ -163,7 +163,7 @@ func TestMoveKeys_nowhere(t *testing.T) {
 	b.get("/portal/pools/elden/move").has("There is no other pool", "Make another pool")
 	w.newPool("acme", "nova")
 	id := w.read("acme", "elden", nil)
-	b.get("/portal/uploads/"+id).has("Move its keys to another pool", "Undo: withdraw")
+	b.get("/portal/uploads/"+id).has("Move its keys to another pool", "Withdraw its unsold keys…")
 	withdrawn := b.post("/portal/uploads/"+id+"/withdraw", url.Values{}).has("From now on no key of this file is sold", "Withdraw unsold keys of a file")
 	b.get("/portal/uploads/"+id).has("How its withdrawal stands").hasNot("Move its keys", "Undo:")
 	b.get("/portal/pools/elden/move?to=nova&upload=" + id).has("This file was withdrawn")
@@ -172,7 +172,7 @@ func TestMoveKeys_nowhere(t *testing.T) {
 	w.work(ending.idOf())
 	b.get(jobPath(ending.idOf())).has("Ended early", "No keys were taken out of sale.", "You may withdraw the file again.", "by Ada Byron").refreshes(false)
 	b.get(jobPath(ending.idOf()) + "/cancel").has("Ended early") // nothing is left to end
-	b.get("/portal/uploads/" + id).has("Undo: withdraw")
+	b.get("/portal/uploads/" + id).has("Withdraw its unsold keys…")
 }
 
 func TestExportKeys(t *testing.T) {

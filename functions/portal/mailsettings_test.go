@@ -49,7 +49,7 @@ func TestMailSettings(t *testing.T) {
 	if stale.status != http.StatusConflict {
 		t.Errorf("a change of what has changed is %d", stale.status)
 	}
-	stale.has("Somebody else has changed this meanwhile", "keys@shop.example")
+	stale.has("Not saved: somebody else has changed this meanwhile.", "keys@shop.example")
 
 	w.domains.foreign = "taken.example"
 	b.post(mailSettingsPath, b.get(mailSettingsPath).with("address", "keys@taken.example")).has("This domain is in use already")

@@ -100,7 +100,7 @@ func TestPeople_changeAndRemove(t *testing.T) {
 
 	// Somebody else has changed it since: both are shown, and neither is lost.
 	p := b.post("/portal/settings/people/grace", url.Values{"version": {form.hidden("version")}, "name": {"G. Hopper"}, "email": {"grace@acme.example"}, "role": {"read"}})
-	p.has("Somebody else has changed this meanwhile", "Somebody else has stored here: Grace Hopper", "manager")
+	p.has("Not saved: somebody else has changed this meanwhile.", "Somebody else has saved here: Grace Hopper", "manager")
 	if p.status != http.StatusConflict || !strings.Contains(p.body, `value="G. Hopper"`) {
 		t.Errorf("%d:\n%s", p.status, p.body)
 	}

@@ -247,7 +247,7 @@ func TestPlatforms_settings(t *testing.T) {
 	}
 	// A change meanwhile.
 	b.post("/portal/platforms/woocommerce", b.get("/portal/platforms/woocommerce").with("settings.license_field", "theirs"))
-	p := b.post("/portal/platforms/woocommerce", page.with("settings.license_field", "mine")).has("Somebody else has stored here: theirs")
+	p := b.post("/portal/platforms/woocommerce", page.with("settings.license_field", "mine")).has("Somebody else has saved here: theirs")
 	if p.form().Get("settings.license_field") != "mine" {
 		t.Error("what was typed is lost")
 	}

@@ -8,6 +8,7 @@ import (
 
 	"keypool/shared/access"
 	"keypool/shared/catalog"
+	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
 )
@@ -156,9 +157,9 @@ func TestUploads_report(t *testing.T) {
 	b.get("/portal/uploads").has("elden-december.txt", "1 key added, 1 line left out.")
 	b.get("/portal/pools/elden").has("elden-december.txt")
 	report := b.get("/portal/uploads/" + id)
-	report.has("1 key added", "Already sold 1 line", "2 already sold, 23 May 2026", "Undo: withdraw what is unsold of it").hasNot("data-refresh")
-	b.get("/portal/uploads/" + id + "?keys=2&repeats=0&refused=0").has("Your browser saw 2 keys").hasNot("not what was read")
-	b.get("/portal/uploads/" + id + "?keys=3&repeats=0&refused=0").has("not what was read")
+	report.has("1 key added", "Already sold 1 line", "2 already sold, 23 May 2026", "Withdraw its unsold keys…").hasNot("data-refresh")
+	b.get("/portal/uploads/" + id + "?keys=2&repeats=0&refused=0").has("Your browser saw 2 keys").hasNot("differs from what was read")
+	b.get("/portal/uploads/" + id + "?keys=3&repeats=0&refused=0").has("differs from what was read")
 	if p := b.send("GET", "/portal/uploads/"+id+"/report", nil); p.status != 303 || !strings.HasPrefix(p.headers["Location"], "https://reports.example/reports/acme/") {
 		t.Errorf("the report is answered %d %s", p.status, p.headers["Location"])
 	}
@@ -196,7 +197,7 @@ func TestUploads_held(t *testing.T) {
 		u.Seen = upload.Seen{Asked: []upload.Finding{{Trait: upload.Heading, Lines: 1, First: 1}}}
 	})
 	b := w.signIn("ada@acme.example")
-	b.get("/portal/uploads/"+id).has("How is it to be read?", "There is a heading (line 1)", "Leave the heading out")
+	b.get("/portal/uploads/"+id).has("How should it be read?", "There is a heading (line 1)", "Leave the heading out")
 	b.post("/portal/uploads/"+id+"/load", url.Values{"skip_heading": {"yes"}}).has("It is read as you said", "Reading")
 	if len(w.queue.sent) != 1 {
 		t.Errorf("%v was sent", w.queue.sent)
@@ -287,4 +288,16 @@ func TestPools_nameOfTitle(t *testing.T) {
 	b.post("/portal/pools/-/new", form).has("The pool is there.", "elden-the-long-night")
 	b.post("/portal/pools/-/new", b.get("/portal/pools/-/new").with("title", "Elden: the long night")).has("There is a pool of this name already.")
 	b.post("/portal/pools/-/new", b.get("/portal/pools/-/new").with("title", "Ночь")).has("Not a name; use 1 to 63 lower-case letters, digits and hyphens, not starting with a hyphen.")
+}
+
+// Who adds keys sees before that they go out at once, and for what.
+func TestAddKeys_saysWhoWaits(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	w.newPool("acme", "elden")
+	b := w.signIn("ada@acme.example")
+	b.get("/portal/pools/elden/add").hasNot("waits for keys", "wait for keys")
+	w.line("1", func(f *order.Fulfillment) { f.Side, f.Pool = pool.Test, "elden" })
+	b.get("/portal/pools/elden/add").hasNot("waits for keys", "wait for keys")
+	b.get("/portal/pools/elden/add?side=test").has("1 order waits for keys of this pool: keys that you add are mailed to their customers at once.")
 }

@@ -145,7 +145,7 @@ func TestProducts_changedMeanwhile(t *testing.T) {
 	if p.status != 409 {
 		t.Errorf("status %d", p.status)
 	}
-	p.has("Somebody else has changed this meanwhile", "Somebody else has stored here: Elden: Theirs", "Somebody else has stored here: https://theirs.example")
+	p.has("Not saved: somebody else has changed this meanwhile.", "Somebody else has saved here: Elden: Theirs", "Somebody else has saved here: https://theirs.example")
 	if got := p.form().Get("title"); got != "Elden: Mine" {
 		t.Errorf("the form holds %q", got)
 	}

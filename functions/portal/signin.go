@@ -96,7 +96,7 @@ func (p *portal) sent(_ http.ResponseWriter, r *http.Request) (answer, error) {
 	if cookie(r, signInCookie) == "" {
 		return answer{see: signInPath}, nil
 	}
-	return answer{page: "code", title: "Look at your mail", data: signInData{}}, nil
+	return answer{page: "code", title: "Check your mail", data: signInData{}}, nil
 }
 
 // byCode signs in by the code of a mail.
@@ -114,7 +114,7 @@ func (p *portal) byCode(w http.ResponseWriter, r *http.Request) (answer, error) 
 	switch {
 	case errors.Is(err, access.ErrWrongCode):
 		data.Wrong = "This is not the code of the last mail. Look again, or ask for a new one."
-		return answer{page: "code", title: "Look at your mail", status: http.StatusUnprocessableEntity, data: data}, nil
+		return answer{page: "code", title: "Check your mail", status: http.StatusUnprocessableEntity, data: data}, nil
 	case errors.Is(err, access.ErrSignInOver):
 		return over(w, data), nil
 	case err != nil:
@@ -224,7 +224,7 @@ func (p *portal) againForm(v *visit) (answer, error) {
 	}
 	data := signInData{Again: true, To: to}
 	if v.URL.Query().Has("sent") && cookie(v.Request, signInCookie) != "" {
-		return answer{page: "code", title: "Look at your mail", data: data}, nil
+		return answer{page: "code", title: "Check your mail", data: data}, nil
 	}
 	return answer{page: "again", title: "Is it you?", data: data}, nil
 }

@@ -17,7 +17,7 @@ func TestSignIn_byTheLink(t *testing.T) {
 	w := open(t)
 	b := w.browser()
 	b.get("/portal").has("Sign in", "Your mail address")
-	b.post("/portal/sign-in/ask", url.Values{"email": {" Ada@ACME.example "}}).has("Look at your mail")
+	b.post("/portal/sign-in/ask", url.Values{"email": {" Ada@ACME.example "}}).has("Check your mail")
 	link, _ := b.mailed()
 	b.get("/portal/sign-in/" + link).has("Press the button to sign in")
 	if b.cookies[sessionCookie] != "" {
@@ -151,7 +151,7 @@ func TestSignIn_limits(t *testing.T) {
 	mails := 0
 	for range 8 {
 		b := w.browser()
-		b.post("/portal/sign-in/ask", url.Values{"email": {"ada@acme.example"}}).has("Look at your mail")
+		b.post("/portal/sign-in/ask", url.Values{"email": {"ada@acme.example"}}).has("Check your mail")
 		if link, _ := b.mailed(); link != "" {
 			mails++
 		}
@@ -295,7 +295,7 @@ func TestAgain(t *testing.T) {
 	w.later(access.FreshFor)
 	former := b.cookies[sessionCookie]
 	b.get("/portal/sign-in/again?to=/portal/x").has("Is it you?")
-	b.post("/portal/sign-in/again", url.Values{"to": {"/portal/x"}}).has("Look at your mail")
+	b.post("/portal/sign-in/again", url.Values{"to": {"/portal/x"}}).has("Check your mail")
 	_, code := b.mailed()
 	p := b.send("POST", "/portal/sign-in/code", url.Values{"code": {wrong(code)}, "to": {"/portal/x"}})
 	p.has("not the code")

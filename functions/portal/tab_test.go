@@ -51,7 +51,7 @@ func TestBrowser_signIn(t *testing.T) {
 	b.Look("sign-in")
 	b.Type("Your mail address", "ada@acme.example")
 	b.Enter()
-	b.Has("Look at your mail")
+	b.Has("Check your mail")
 	b.Look("code")
 	link, _ := b.mailed()
 	b.Type("Code, 7 digits", "000 0000")

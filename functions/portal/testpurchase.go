@@ -45,7 +45,7 @@ func (p *portal) testPurchasePage(v *visit, f form) (answer, error) {
 			d.Products = append(d.Products, option{product.ID, titled(product)})
 		}
 	}
-	return answer{page: "test-purchase", title: "Try a purchase", data: d}, err
+	return answer{page: "test-purchase", title: "Test purchase", data: d}, err
 }
 
 // titled is what people call a product, with its id.

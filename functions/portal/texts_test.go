@@ -50,7 +50,7 @@ func TestTexts_ofAProduct(t *testing.T) {
 	// A change meanwhile is shown beside one's own.
 	mine, theirs := b.get(textPath("4711", "de")), b.get(textPath("4711", "de"))
 	b.post(textPath("4711", "de"), theirs.with("subject", "Theirs"))
-	b.post(textPath("4711", "de"), mine.with("subject", "Mine")).has("Somebody else has stored here: Theirs")
+	b.post(textPath("4711", "de"), mine.with("subject", "Mine")).has("Somebody else has saved here: Theirs")
 }
 
 func TestTexts_ofAllProducts(t *testing.T) {
