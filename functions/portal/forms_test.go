@@ -219,8 +219,8 @@ func TestForms_thatAreNone(t *testing.T) {
 	} {
 		for _, path := range []string{"/portal/settings/invite", "/portal/sign-in/ask", "/portal/sign-in/code"} {
 			p := b.send("POST", path, nil, func(e *events.APIGatewayV2HTTPRequest) { e.Headers["content-type"], e.Body = c.kind, c.body })
-			if p.status != http.StatusBadRequest {
-				t.Errorf("%s to %s: %d", name, path, p.status)
+			if want := map[bool]int{true: http.StatusRequestEntityTooLarge, false: http.StatusBadRequest}[name == "too large"]; p.status != want {
+				t.Errorf("%s to %s: %d, want %d", name, path, p.status, want)
 			}
 		}
 	}
