@@ -93,6 +93,7 @@ type today struct {
 type step struct {
 	Says, Path, Do string
 	Done           bool
+	Next           bool // the first that is not done
 }
 
 // seen is what the first page has read.
@@ -263,15 +264,11 @@ func needs(v *visit, saw seen) (list []need) {
 		if refused == homeRefusals {
 			more = " or more"
 		}
-		path := platformsPath
-		if !v.may("get-account") {
-			path = "" // who looks after orders tells who set the platforms up
-		}
-		add("stop", "Refused", phrase.Capital(phrase.Count(refused, "paid order"))+more+" could not be read in the last day.", path, "See why")
+		add("stop", "Refused", phrase.Capital(phrase.Count(refused, "paid order"))+more+" could not be read in the last day.", refusedPath, "See why")
 	}
 	for _, u := range saw.files {
 		if u.State == upload.NeedsConfirmation {
-			add("warn", "Question", "The file "+u.File+" waits: it does not read like a list of keys.", uploadPath(u.ID), either(v.may("load-upload"), "Say how to read it", "Look at it"))
+			add("warn", "Needs your answer", "The file "+u.File+" does not look like a list of keys.", uploadPath(u.ID), either(v.may("load-upload"), "Say how to read it", "Look at it"))
 		}
 	}
 	for _, of := range saw.stock.Pools {
@@ -451,17 +448,20 @@ func firstSteps(v *visit, saw seen) (steps []step, finished int) {
 		add = addPath(saw.stock.Pools[0].Name, pool.Live)
 	}
 	steps = []step{
-		{"A pool, which holds the keys of one thing that you sell", poolsPath + "/-/new", "Make it", saw.stock.All > 0},
-		{"The first keys", add, "Add keys", saw.stock.Keys},
-		{"A product that takes keys from the pool", productsPath + "/new", "Set it up", len(saw.products) > 0},
-		{"A payment platform that we heard from", platformsPath, "Connect one", saw.heard},
-		{"A test purchase, from the order to the mail", try, "Make one", slices.ContainsFunc(saw.tests.Lines, isMailed)},
-		{"Mails from your own domain", homePath + "/settings/mail", "Set it up", saw.sender.Proven()},
+		{"Make a pool: it holds the keys of one thing that you sell", poolsPath + "/-/new", "Make it", saw.stock.All > 0, false},
+		{"Add its first keys", add, "Add keys", saw.stock.Keys, false},
+		{"Set up a product that takes keys from it", productsPath + "/new", "Set it up", len(saw.products) > 0, false},
+		{"Connect a payment platform, and hear from it", platformsPath, "Connect one", saw.heard, false},
+		{"Make a test purchase, from the order to the mail", try, "Make one", slices.ContainsFunc(saw.tests.Lines, isMailed), false},
+		{"Send mails from your own domain", homePath + "/settings/mail", "Set it up", saw.sender.Proven(), false},
 	}
 	for _, s := range steps {
 		if s.Done {
 			finished++
 		}
+	}
+	if next := slices.IndexFunc(steps, func(s step) bool { return !s.Done }); next >= 0 {
+		steps[next].Next = true
 	}
 	return steps, finished
 }

@@ -39,7 +39,7 @@ func TestHome_aNewShop(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	b := w.signIn("ada@acme.example")
-	home := b.get("/portal").has("Good day, Ada Byron", "Nothing.", "Before your first sale", "0 of 6", "A pool, which holds the keys", "Make it", "Orders 0")
+	home := b.get("/portal").has("Good day, Ada Byron", "Nothing.", "Set up your shop", "0 of 6", "Make a pool: it holds the keys", "Make it", "Orders 0")
 	if !strings.Contains(home.body, `href="/portal/pools/-/new"`) {
 		t.Error("the first step leads nowhere")
 	}
@@ -47,9 +47,9 @@ func TestHome_aNewShop(t *testing.T) {
 	b.get("/portal").has("1 of 6", "The pool elden is empty.")
 	// Whoever cannot set up is not asked to.
 	w.person("acme", "rita", "Rita", "rita@acme.example", access.Read)
-	w.signIn("rita@acme.example").get("/portal").has("elden").hasNot("Before your first sale", "New pool")
-	b.post("/portal/first-steps/leave", nil).has("The first steps are put away").hasNot("Before your first sale")
-	b.get("/portal").hasNot("Before your first sale")
+	w.signIn("rita@acme.example").get("/portal").has("elden").hasNot("Set up your shop", "New pool")
+	b.post("/portal/first-steps/leave", nil).has("The first steps are put away").hasNot("Set up your shop")
+	b.get("/portal").hasNot("Set up your shop")
 }
 
 func TestHome_firstStepsAreDoneByThemselves(t *testing.T) {
@@ -133,8 +133,8 @@ func TestHome_needs(t *testing.T) {
 	for _, says := range []string{
 		"The brake is set by Ada Byron", "Waits for keys 3 orders wait for keys of elden, the first of them for 2 hours. Add keys now", "Mail came back 1 mail reached nobody. Correct it",
 		"No pool feeds the product 4712: 1 order waits. Connect it", "1 order is held until somebody decides",
-		"The file elden-december.txt waits", "2 keys are left in nova. Add keys",
-		"Orders 6, 4 without keys yet", "Keys 1 went out", "0 delivered, 1 bounced", "3 orders wait",
+		"The file elden-december.txt does not look like", "2 keys are left in nova. Add keys",
+		"Orders 6, 4 waiting for keys", "Keys 1 sent", "0 delivered, 1 bounced", "3 orders wait",
 	} {
 		next := strings.Index(words[at+1:], says)
 		if next < 0 {
@@ -150,7 +150,7 @@ func TestHome_needs(t *testing.T) {
 	w.person("acme", "sue", "Sue", "sue@acme.example", access.Support)
 	w.signIn("sue@acme.example").get("/portal").has("Waits for keys 3 orders wait for keys of elden, the first of them for 2 hours. Look at the orders", "1 mail reached nobody. Look at it", "4712: 1 order waits. Look at it").hasNot("Add keys", "Connect it", "Release or reject")
 	w.person("acme", "rita", "Rita", "rita@acme.example", access.Read)
-	w.signIn("rita@acme.example").get("/portal").has("Look at the pool", "The file elden-december.txt waits: it does not read like a list of keys. Look at it").hasNot("Add keys", "Correct it")
+	w.signIn("rita@acme.example").get("/portal").has("Look at the pool", "The file elden-december.txt does not look like a list of keys. Look at it").hasNot("Add keys", "Correct it")
 }
 
 // Orders that wait are told of whether or not their pool is one of those that are shortest.
@@ -181,13 +181,13 @@ func TestHome_firstStepsArePutAwayAndComeBack(t *testing.T) {
 	w := open(t)
 	b := w.signIn("ada@acme.example")
 	b.get("/portal").has("Put this list away")
-	b.post("/portal/first-steps/leave", nil).has("A link in the settings brings them back.").hasNot("Before your first sale")
+	b.post("/portal/first-steps/leave", nil).has("A link in the settings brings them back.").hasNot("Set up your shop")
 	if p := b.get(peoplePath).has("First steps"); !strings.Contains(p.body, `href="`+firstStepsPath+`"`) {
 		t.Error("the settings do not lead to them")
 	}
-	b.get(firstStepsPath).has("Before your first sale", "Show this list on Home again")
-	b.get("/portal").hasNot("Before your first sale") // to look is no change
-	b.post("/portal/first-steps/keep", nil).has("Before your first sale", "Put this list away")
+	b.get(firstStepsPath).has("Set up your shop", "Show this list on Home again")
+	b.get("/portal").hasNot("Set up your shop") // to look is no change
+	b.post("/portal/first-steps/keep", nil).has("Set up your shop", "Put this list away")
 }
 
 // The first page takes as many round trips, whatever there is.

@@ -441,7 +441,7 @@ func uploadState(u upload.Upload) (mark, string) {
 	case u.Withdrawal != "":
 		return mark{"", "Withdrawn"}, phrase.Capital(phrase.Count(added, "key")) + phrase.Plural(added, " was", " were") + " added; what was unsold of it is taken out of sale."
 	case u.State == upload.NeedsConfirmation:
-		return mark{"warn", "Asks you"}, "It does not read like a list of keys. Say how to read it."
+		return mark{"warn", "Needs your answer"}, "It does not look like a list of keys. Say how to read it."
 	case u.State == upload.Parked && u.Cause == upload.OverLimit:
 		return mark{"warn", "Waits"}, "Today's limit is reached. It is read at midnight UTC."
 	case u.State == upload.Parked:

@@ -59,6 +59,7 @@ func (p *portal) screens() []screen {
 		p.sessionScreens(),
 		p.homeScreens(),
 		p.orderScreens(),
+		p.refusedScreens(),
 		p.productScreens(),
 		p.poolScreens(),
 		p.addKeyScreens(),

@@ -57,7 +57,7 @@ func TestStockPages_roundTrips(t *testing.T) {
 	for _, path := range []string{
 		"/portal", "/portal/pools", "/portal/pools/elden", "/portal/pools/elden/settings", "/portal/pools/elden/add", "/portal/uploads", "/portal/uploads/" + id,
 		"/portal/pools/elden/move", "/portal/pools/elden/move?to=nova&upload=" + id, "/portal/pools/elden/export", "/portal/pools/elden/export?which=unsold",
-		jobsPath, jobPath(last), jobPath(last) + "/cancel", wipePath, blockPath,
+		jobsPath, jobPath(last), jobPath(last) + "/cancel", wipePath, blockPath, refusedPath,
 	} {
 		b.wantTrips(&calls, path)
 		b.wantSmall(path)
