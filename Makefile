@@ -144,6 +144,7 @@ documents: need-build ## write the OpenAPI documents and other pages anew, from 
 
 pictures: need-cdk ## draw mails and pages anew, as people see them: infra/pictures/README.md
 	@go run ./infra/pictures
+	@go test -tags browser -count=1 ./functions/portal -run '^TestBrowser_demoShop$$' -args -draw
 
 vuln: need-build ## known vulnerabilities in what the program calls
 	@infra/vuln.sh

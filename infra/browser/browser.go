@@ -77,6 +77,7 @@ type Tab struct {
 
 	ctx    context.Context
 	folder string
+	fonts  string // see Drawn
 
 	mu       sync.Mutex
 	opened   map[string]bool   // the addresses of pages

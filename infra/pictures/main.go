@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	chromium "keypool/infra/browser"
 	"keypool/infra/proof/results"
 )
 
@@ -75,7 +76,7 @@ func drawAll(b *browser, all []sheet, folder string) error {
 			}
 			rows = append(rows, row)
 		}
-		file, err := encode(together(rows), s.madeFrom())
+		file, err := chromium.SmallPNG(together(rows), s.madeFrom())
 		if err != nil {
 			return err
 		}
@@ -100,5 +101,9 @@ func page(all []sheet) string {
 	for _, s := range all {
 		fmt.Fprintf(&b, "\n## %s\n\n![%s](%s.png)\n", strings.TrimSuffix(s.says, "."), s.says, s.name)
 	}
+	b.WriteString("\n## The Merchant Portal\n\n" +
+		"![Home, on an evening of a sale: what needs somebody comes first.](portal-home.png)\n\n" +
+		"![Adding keys: the browser has judged the file before a byte of it leaves.](portal-add-keys.png)\n\n" +
+		"![An order, from its payment over a mail that came back to the one that arrived.](portal-order.png)\n")
 	return b.String()
 }

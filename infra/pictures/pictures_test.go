@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	chromium "keypool/infra/browser"
 )
 
 // most is how large all pictures may be together, in bytes: each change of a mail adds them to
@@ -66,7 +68,7 @@ func TestEncode(t *testing.T) {
 	}
 	star := color.RGBA{0xff, 0xd5, 0x4a, 0xff}
 	drawn.SetRGBA(7, 3, star)
-	file, err := encode(together([][]image.Image{{drawn, drawn}, {drawn}}), "made from nothing")
+	file, err := chromium.SmallPNG(together([][]image.Image{{drawn, drawn}, {drawn}}), "made from nothing")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +85,7 @@ func TestEncode(t *testing.T) {
 	if got := read.At(gap+7, gap+3); got != star {
 		t.Errorf("the star is %v", got)
 	}
-	if n := len(read.(*image.Paletted).Palette); n > colors {
+	if n := len(read.(*image.Paletted).Palette); n > chromium.Colors {
 		t.Errorf("it has %d colors", n)
 	}
 }
