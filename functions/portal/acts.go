@@ -53,6 +53,7 @@ func (p *portal) actScreens() []screen {
 		{pattern: "POST /portal/orders/{order}/hold", does: "hold-order", serve: p.serveAct(holding)},
 		{pattern: "POST /portal/orders/{order}/keys", does: "show-order-keys", fresh: true, serve: p.showKeys},
 		{pattern: "POST /portal/orders/several", does: "list-orders", serve: p.several},
+		{pattern: "POST /portal/orders/held", does: "list-held", serve: p.decideHeld},
 		{pattern: "GET /portal/orders/brake", does: "set-brake", serve: p.askBrake},
 		{pattern: "POST /portal/orders/brake", does: "set-brake", serve: p.setBrake},
 		{pattern: "POST /portal/orders/brake/release", does: "release-brake", serve: p.releaseBrake},
@@ -628,6 +629,9 @@ func (p *portal) showKeys(v *visit) (answer, error) {
 	return answer{page: "keys", title: "Keys", data: view, secret: true}, nil
 }
 
+// reasonOfOrder says what becomes of a reason.
+const reasonOfOrder = "It stands in the order's timeline. Write nothing of the customer's."
+
 // several sends lines of several orders again, or releases them, once it was said what that
 // does.
 func (p *portal) several(v *visit) (answer, error) {
@@ -645,7 +649,7 @@ func (p *portal) several(v *visit) (answer, error) {
 	}
 	seen = seen[:min(len(seen), 2*listed)]
 	if v.form.Get("sure") == "" {
-		c := confirmation{Does: ordersPath + "/several", Values: [][2]string{{"act", act}, {"sure", "1"}}, Back: ordersPath, Reason: "It stands in the order's timeline. Write nothing of the customer's.", Button: "Release", Says: []string{
+		c := confirmation{Does: ordersPath + "/several", Values: [][2]string{{"act", act}, {"sure", "1"}}, Back: ordersPath, Reason: reasonOfOrder, Button: "Release", Says: []string{
 			phrase.Capital(phrase.Count(len(seen), "line is", "lines are")) + " released from hold, as far as they are on hold: they get their keys, in their old places of the queue, and their mails.",
 			"A mail cannot be taken back. What has changed meanwhile is left as it is.",
 		}}
@@ -692,6 +696,51 @@ func (p *portal) several(v *visit) (answer, error) {
 		}
 	}
 	return answer{see: fmt.Sprintf("%s?done=%s&n=%d&left=%d", ordersPath, words[act], did, left)}, nil
+}
+
+// decideHeld releases or rejects all lines of a side that rules hold, once it was said what that
+// does: those that were held when that was said.
+func (p *portal) decideHeld(v *visit) (answer, error) {
+	act, side := v.form.Get("act"), sideOf(v.form)
+	verdict, word, title := review.Release, "released", "Release all on hold"
+	switch act {
+	case "release":
+	case "reject":
+		verdict, word, title = review.Reject, "rejected", "Reject all on hold"
+	default:
+		return answer{}, web.ErrForm
+	}
+	if err := v.May(act + "-held"); err != nil {
+		return answer{}, err
+	}
+	back := ordersPath + "?show=" + string(order.OnHold)
+	if side == pool.Test {
+		back += "&side=test"
+	}
+	until, err := strconv.ParseInt(v.form.Get("until"), 10, 64)
+	if v.form.Get("sure") == "" || err != nil {
+		c := confirmation{
+			Does: ordersPath + "/held", Back: back, Reason: reasonOfOrder, Button: title, Stop: act == "reject",
+			Values: [][2]string{{"act", act}, {"side", string(side)}, {"sure", "1"}, {"until", strconv.FormatInt(v.now.UnixMilli(), 10)}},
+			Says: []string{
+				"All lines that your rules, or the brake, hold until now are released: they get their keys, in their old places of the queue, and their mails. A mail cannot be taken back.",
+				"What is on hold for another reason too, such as a dispute, stays on hold.",
+			},
+		}
+		if act == "reject" {
+			c.Says = []string{
+				"All lines that your rules, or the brake, hold until now are given back, without a key. The customers are not told, and nothing is paid back: do that at the platform.",
+				"This cannot be undone.",
+			}
+		}
+		return c.page(title), nil
+	}
+	all, err := p.orders.review.DecideAll(v.Context(), v.Merchant, side, time.UnixMilli(until), verdict, v.act())
+	left := ""
+	if all.Left {
+		left = "&more=1"
+	}
+	return answer{see: fmt.Sprintf("%s&done=%s&n=%d%s", back, word, all.Done, left)}, err
 }
 
 // askBrake says what the brake does.

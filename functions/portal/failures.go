@@ -34,14 +34,14 @@ var failures = []struct {
 	says   string
 	next   string
 }{
-	{errNotFound, http.StatusNotFound, "Not found", "There is nothing at this address.", "It may have been deleted, or the address was cut. Look for it from Home."},
+	{errNotFound, http.StatusNotFound, "Not found", "There is nothing at this address.", "It may have been deleted, or the address was cut. Look for it from Home. If it belongs to another shop of yours, go there first: the shops are under your name, at the top."},
 	{settings.ErrNotFound, http.StatusNotFound, "Not found", "There is nothing of that name here.", "It may have been deleted meanwhile."},
 	{job.ErrNotFound, http.StatusNotFound, "Not found", "There is no such job here.", ""},
 	{job.ErrExports, http.StatusConflict, "Two are running", "Two exports are running, which is the most at once, and this one was not begun.", "Wait until one of them has ended, or end one, under Pools, Jobs."},
 	{job.ErrNoFile, http.StatusConflict, "No file", "This job has no file, or none yet.", "An export has one once it is done. One that was ended early has none."},
 	{job.ErrFileGone, http.StatusConflict, "The file is gone", "A file of keys is kept for a day, and this one was deleted.", "Export the keys again."},
 	{job.ErrOfSetting, http.StatusConflict, "It belongs to a rule", "This job is there because of a rule, and was not ended.", "Change the rule under Settings, Rules."},
-	{order.ErrNoOrder, http.StatusNotFound, "Not found", "There is no such order here.", "An order is known once its platform has reported it."},
+	{order.ErrNoOrder, http.StatusNotFound, "Not found", "There is no such order here.", "An order is known once its platform has reported it. If it belongs to another shop of yours, go there first: the shops are under your name, at the top."},
 	{order.ErrPlace, http.StatusNotFound, "Not found", "There is no such page of this list.", "Open the list anew."},
 	{order.ErrNoLine, http.StatusNotFound, "Not found", "The order has no such line.", ""},
 	{pool.ErrUnknownKey, http.StatusNotFound, "Not found", "No pool here has such a key.", ""},
@@ -70,7 +70,10 @@ const (
 func failure(err error) (answer, bool) {
 	var denied *access.DeniedError
 	if errors.As(err, &denied) {
-		return failurePage(http.StatusForbidden, "Not for your role", failed{"Your role does not include this.", "An owner can do it, or give you another role, under Settings, People."}), true
+		return failurePage(http.StatusForbidden, "Not for your role", failed{
+			"Your role does not include this.",
+			"You are signed in as " + string(denied.Role) + ", which means: " + denied.Role.Meaning() + ". Ask an owner of the shop to do it, or to give you another role, under Settings, People.",
+		}), true
 	}
 	for _, f := range failures {
 		if errors.Is(err, f.err) {

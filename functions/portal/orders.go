@@ -119,6 +119,8 @@ type ordersPage struct {
 	Brake    catalog.Brake
 
 	MaySend, MayRelease, MaySetBrake, MayReleaseBrake bool
+
+	DecideAll bool // those that rules hold
 }
 
 // orderRow is an order in a list.
@@ -164,7 +166,7 @@ func (p *portal) listOrders(v *visit) (answer, error) {
 		MaySend: v.may("resend-order"), MayRelease: v.may("release-order"), MaySetBrake: v.may("set-brake"), MayReleaseBrake: v.may("release-brake"),
 	}
 	for name, values := range in {
-		page.Filtered = page.Filtered || name != "after" && name != "done" && name != "n" && name != "left" && strings.Join(values, "") != ""
+		page.Filtered = page.Filtered || name != "after" && name != "done" && name != "n" && name != "left" && name != "more" && strings.Join(values, "") != ""
 	}
 	q := search.Query{
 		Merchant: v.Merchant, Side: pool.SideOf(page.Test), Product: strings.TrimSpace(in.Get("product")),
@@ -192,6 +194,7 @@ func (p *portal) listOrders(v *visit) (answer, error) {
 	if err := reading.Wait(); err != nil {
 		return answer{}, err
 	}
+	page.DecideAll = in.Get("show") == string(order.OnHold) && v.may("release-held")
 	page.Orders, page.Next = newOrderRows(found.Orders()), found.Next
 	return answer{page: "orders", title: "Orders", data: page, band: severalDone(v)}, nil
 }
@@ -209,7 +212,7 @@ func day(v *visit, typed string, later int) time.Time {
 // severalDone returns the band that says what was done to several orders.
 func severalDone(v *visit) *band {
 	q := v.URL.Query()
-	says := map[string]string{"sent": "mailed again", "released": "released from hold"}[q.Get("done")]
+	says := map[string]string{"sent": "mailed again", "released": "released from hold", "rejected": "rejected"}[q.Get("done")]
 	if says == "" {
 		return doneBrake(v)
 	}
@@ -217,6 +220,10 @@ func severalDone(v *visit) *band {
 	if left := q.Get("left"); left != "" && left != "0" {
 		b.Class = "warn"
 		b.Says += " " + phrase.Capital(counted(q, "left")) + " left alone: what has changed meanwhile, or is in a state that does not allow it."
+	}
+	if q.Has("more") {
+		b.Class = "warn"
+		b.Says += " There are more, which did not fit in at once: press the button again."
 	}
 	return b
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"net/url"
+	"strconv"
 	"time"
 
 	"keypool/infra/proof/canary"
@@ -94,6 +95,12 @@ func (s *sandbox) refuseOrderCalls() {
 	s.RefuseEachCall("to release several", func() []byte {
 		return post("/portal/orders/several", url.Values{"act": {"release"}, "sure": {"1"}, "seen": {seenOf(s.plant(1, 0, held))}})
 	})
+	for _, act := range []string{"release", "reject"} {
+		s.RefuseEachCall("to "+act+" all on hold", func() []byte {
+			s.plant(1, 0, held)
+			return post("/portal/orders/held", url.Values{"act": {act}, "side": {"live"}, "sure": {"1"}, "until": {strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10)}})
+		})
+	}
 	byHand := func(sure ...string) func() []byte {
 		return func() []byte {
 			return post(byHandPath, url.Values{"order": {rand.Text()}, "customer.email": {s.Canaries.Address(canary.Customer)}, "lines[0].product": {lambdatest.DryProduct}, "lines[0].quantity": {"1"}, "reason": {"a test"}, "sure": sure})

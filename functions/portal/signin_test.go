@@ -226,15 +226,15 @@ func TestSignIn_leadsBack(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	for to, want := range map[string]string{
-		"/portal/sign-out":                   "/portal",
 		"//elsewhere.example":                "/portal",
 		"/portal/sign-in":                    "/portal",
 		"/\\elsewhere.example/":              "/portal",
 		"https://elsewhere.example/portal/x": "/portal",
 		"/portal/../o/x":                     "/portal",
+		"/portal/%2e%2e/o/x":                 "/portal",
 		"/portal/orders?a=b":                 "/portal/orders?a=b",
 	} {
-		if got := safePath(to); to != "/portal/sign-out" && to != "/portal/../o/x" && got != want {
+		if got := safePath(to); got != want {
 			t.Errorf("%q leads to %q", to, got)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -167,7 +168,7 @@ func pageBehind(r *http.Request) string {
 // address that somebody else wrote must not lead away.
 func safePath(to string) string {
 	u, err := url.Parse(to)
-	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, homePath+"/") || strings.ContainsAny(to, "\\\r\n") || strings.HasPrefix(u.Path, signInPath) {
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, homePath+"/") || u.Path != path.Clean(u.Path) || strings.ContainsAny(to, "\\\r\n") || strings.HasPrefix(u.Path, signInPath) {
 		return homePath
 	}
 	return u.RequestURI()

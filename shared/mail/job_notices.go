@@ -50,7 +50,7 @@ func (w noticeWriter) jobDone(j notice.Job) (title, said string) {
 			return fmt.Sprintf("The keys of %s were not exported.", w.pool()), "There is no file."
 		}
 		return fmt.Sprintf("The file with keys of %s is ready.", w.pool()),
-			fmt.Sprintf("It holds %s. POST /v1/jobs/{job}/link gives a link to it that is good for ten minutes, as often as you need one. The file is deleted a day after it was made.", keys)
+			fmt.Sprintf("It holds %s. The page of the job has a link to it, as often as you need one. The file is deleted a day after it was made.", keys)
 	case job.Wipe:
 		return fmt.Sprintf("Your test data was wiped%s.", inPart(j)),
 			fmt.Sprintf("%s and %s of test orders are gone. The files and orders that they came from are new again. Nothing of the live side was touched, and settings stay.", phrase.Capital(keys), phrase.Count(j.Lines, "line"))

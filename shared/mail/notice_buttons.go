@@ -21,6 +21,7 @@ const (
 	toBrake        = "/orders/brake"
 	toPools        = "/pools"
 	toUploads      = "/uploads"
+	toJobs         = "/jobs"
 	toProducts     = "/products"
 	toNewProduct   = "/products/new?id="
 	toTexts        = "/texts"
@@ -60,7 +61,10 @@ func (w noticeWriter) leads() (says, path string) {
 	case notice.UploadReport, notice.LargeUpload, notice.UploadReminder, notice.UploadLimit:
 		return w.leadsToUpload()
 	case notice.JobEnded:
-		return w.leadsToJob()
+		if f.Job.Kind == job.Export && !f.Job.Cut {
+			return "Get the file", toJobs + "/" + url.PathEscape(f.Job.ID)
+		}
+		return "See what it did", toJobs + "/" + url.PathEscape(f.Job.ID)
 	case notice.MailLimit:
 		return "See what needs you", toHome
 	case notice.CallLimit, notice.NewToken, notice.ExpiringToken:
@@ -162,18 +166,6 @@ func (w noticeWriter) leadsToUpload() (says, path string) {
 		return "Say how to read it", toUploads + "/" + url.PathEscape(f.Uploads[0])
 	}
 	return "See the report", toUploads + "/" + url.PathEscape(f.Uploads[0])
-}
-
-// leadsToJob leads to where the job's work is seen.
-func (w noticeWriter) leadsToJob() (says, path string) {
-	j := w.n.Facts.Job
-	switch {
-	case j == nil || w.n.Facts.Pool == "":
-		return "See who asked for it", toAudit
-	case j.Kind == job.Move && j.To != "":
-		return "See the pool", toPools + "/" + url.PathEscape(j.To)
-	}
-	return "See the pool", w.poolPath("")
 }
 
 // accountPath leads to the one account that the notice is about, else to all.

@@ -207,7 +207,7 @@ func (w noticeWriter) unconnected() letter {
 		l.Words = append(l.Words, words(
 			shippedWords(shipped),
 			"If it is no mistake, mark the product as ignored in its settings here. If it is one, say so in the shop: in Shopify, switch off “This is a physical product” at the product; in Stripe, take shippable from it, or put the metadata keypool_product on it. "+
-				"Such orders do not wait: a program of yours can give their customers keys by hand: see “fulfil” in the API's document.",
+				"Such orders do not wait: give their customers keys by hand, with “Fulfil one by hand” under Orders in the Merchant Portal.",
 		)...)
 	}
 	if len(unfed) == 0 {
@@ -281,7 +281,7 @@ func (w noticeWriter) orderRefused() letter {
 		Title: fmt.Sprintf("We could not take %s.", order),
 		Words: words(
 			fmt.Sprintf("Your shop told us of %s, by a signed message or when we asked for what we missed. We could not take what it told us, so no key was sent for that.", order),
-			"Correct what is named below in the shop, or the limit it runs into, and let the platform send the message again. If that is no help, a program of yours can give the customer a key by hand: see “fulfil” in the API's document.",
+			"Correct what is named below in the shop, or the limit it runs into, and let the platform send the message again. If that is no help, give the customer a key by hand, with “Fulfil one by hand” under Orders in the Merchant Portal.",
 			told,
 		),
 	}
@@ -289,7 +289,7 @@ func (w noticeWriter) orderRefused() letter {
 		l.Title = fmt.Sprintf("We could not take %s.", phrase.Count(f.Count, "order"))
 		l.Words = words(
 			fmt.Sprintf("Your shop told us of %s, by signed messages or when we asked for what we missed. We could not take what it told us, so no key was sent for any of that.", phrase.Count(f.Count, "order")),
-			"Correct what is named below in the shop, or the limit it runs into, and let the platform send the messages again. If that is no help, a program of yours can give these customers keys by hand: see “fulfil” in the API's document.",
+			"Correct what is named below in the shop, or the limit it runs into, and let the platform send the messages again. If that is no help, give these customers keys by hand, with “Fulfil one by hand” under Orders in the Merchant Portal.",
 			told,
 		)
 	}
@@ -386,7 +386,7 @@ func (w noticeWriter) paymentIgnored() letter {
 		Title: title,
 		Words: words(
 			"Your platform told us of money that did not come by an order which Keypool delivers: nothing says which keys it is for. So no key was sent.",
-			"If a customer is to have keys for such a payment, a program of yours can give them by hand: see “fulfil” in the API's document. If you sell keys in this way, have the customers order by the platform's own checkout: the account's steps in the Merchant Portal say which orders are delivered.",
+			"If a customer is to have keys for such a payment, give them by hand, with “Fulfil one by hand” under Orders in the Merchant Portal. If you sell keys in this way, have the customers order by the platform's own checkout: the account's steps in the Merchant Portal say which orders are delivered.",
 			"If these payments are for other things, there is nothing to do. Have the account ignore all products that are not set up here, and you are not told of them: its page has that setting.",
 			"The first such payment of a day is told at once, others together when the day ends.",
 		),
@@ -455,7 +455,7 @@ func (w noticeWriter) paidAgain() letter {
 	return w.lookAt(
 		"Order %s was returned, and your shop says that it is paid.",
 		"Your shop had given order %s back, in whole or in part: it was cancelled or refunded, and Keypool took its keys back. By now the shop says that it is paid. A return is final, so that no key was sent for it again, and the customer may be waiting.",
-		"If it was cancelled by mistake, or was paid once more, a program of yours can fulfil it by hand, under a number that you choose: see “fulfil” in the API's document. If the customer has the money back, there is nothing to do.",
+		"If it was cancelled by mistake, or was paid once more, fulfil it by hand, under a number that you choose, with “Fulfil one by hand” under Orders in the Merchant Portal. If the customer has the money back, there is nothing to do.",
 		"Returned", w.moment(w.n.Facts.Started),
 	)
 }
