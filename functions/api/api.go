@@ -50,6 +50,7 @@ type api struct {
 	eraser     *lifecycle.Eraser
 	retention  *settings.Retentions
 	orderPages *settings.OrderPages
+	merchants  *settings.Merchants
 	pages      *orderpage.Pages
 	publicURL  string
 	byHand     *intake.ByHand
@@ -84,6 +85,7 @@ func (a *api) serve() *rest.API {
 			{Name: "Jobs", Description: "Long work on keys: how far it has come."},
 			{Name: "Orders", Description: "What was paid for and what was delivered."},
 			{Name: "Review", Description: "Orders that somebody looks at first: rules, what they hold, and the brake."},
+			{Name: "Shop", Description: "The shop as a whole: its name, languages and addresses."},
 			{Name: "Catalog", Description: "All settings as one document, to be kept in a file."},
 			{Name: "Audit", Description: "Who changed which setting, and acted on which order."},
 			{Name: "People", Description: "Who works here, and in which role. roles.md beside this function's code has the table of what each role may do."},
@@ -131,6 +133,7 @@ func (a *api) serve() *rest.API {
 			"customers":   a.addCustomers,
 			"retention":   a.addRetention,
 			"order-page":  a.addOrderPage,
+			"shop":        a.addShop,
 			"test-orders": a.addTestOrders,
 			"test-data":   a.addTestData,
 		},

@@ -21,12 +21,14 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/settings"
 	"keypool/shared/web"
+	"keypool/shared/web/bodies"
 	"keypool/shared/web/rest"
 	"keypool/shared/web/strict"
 )
 
 // Catalog is all settings of the merchant that are no secrets.
 type Catalog struct {
+	Shop      *bodies.ShopSettings      `json:"shop,omitempty" doc:"The shop as a whole, as put-shop has it. Left out, it stays as it is."`
 	Pools     map[string]Pool           `json:"pools,omitzero" nullable:"false" doc:"By name; all there are. Left out, they stay as they are."`
 	Products  map[string]Product        `json:"products,omitzero" nullable:"false" doc:"By id; all there are. Left out, they stay as they are."`
 	Texts     map[string]Text           `json:"texts,omitzero" nullable:"false" doc:"In the mails of all products, by BCP 47 language tag, as put-texts has them; all there are. Left out, they stay as they are."`
@@ -52,14 +54,15 @@ type CatalogChanges struct {
 
 // CatalogChange is what differs of one thing.
 type CatalogChange struct {
-	Thing  string   `json:"thing" enum:"pool,product,texts,review,order_page,retention,account"`
-	Name   string   `json:"name,omitempty" doc:"Its name or id. There is one review, order_page and retention, and texts are one."`
+	Thing  string   `json:"thing" enum:"merchant,pool,product,texts,review,order_page,retention,account"`
+	Name   string   `json:"name,omitempty" doc:"Its name or id. There is one merchant (shop), review, order_page and retention, and texts are one."`
 	Change string   `json:"change" enum:"added,changed,removed"`
 	Fields []string `json:"fields,omitempty" nullable:"false" doc:"Those that differ; of a thing that is added, those that are set."`
 }
 
 var (
 	sampleCatalog = Catalog{
+		Shop: &bodies.SampleShop,
 		Pools: map[string]Pool{
 			"elden":       samplePool.settable(),
 			"elden-latam": {Title: "Elden, Latin America", LowStock: new(10), ReminderHours: new(24), Shards: new(4)},
@@ -79,6 +82,7 @@ var (
 // newCatalog returns settings as a document.
 func newCatalog(c settings.Catalog) Catalog {
 	body := Catalog{
+		Shop:  new(bodies.NewShop(c.Merchant)),
 		Pools: map[string]Pool{}, Products: map[string]Product{}, Accounts: map[string]CatalogAccount{},
 		Review: new(newReview(c.Review).settable()), OrderPage: new(newOrderPage(c.OrderPages)), Retention: new(newRetention(c.Retention)),
 	}
@@ -101,6 +105,9 @@ func newCatalog(c settings.Catalog) Catalog {
 // change returns the change that a document describes.
 func (c Catalog) change() settings.CatalogChange {
 	var change settings.CatalogChange
+	if c.Shop != nil {
+		change.Merchant = new(c.Shop.Merchant(""))
+	}
 	if c.Pools != nil {
 		change.Pools = []catalog.Pool{}
 	}
@@ -211,14 +218,14 @@ type putCatalog struct {
 }
 
 func (a *api) catalogs() *settings.Catalogs {
-	return &settings.Catalogs{Pools: a.pools, Products: a.products, Texts: a.texts, Reviews: a.review, OrderPages: a.orderPages, Retentions: a.retention, Accounts: a.accounts}
+	return &settings.Catalogs{Merchants: a.merchants, Pools: a.pools, Products: a.products, Texts: a.texts, Reviews: a.review, OrderPages: a.orderPages, Retentions: a.retention, Accounts: a.accounts}
 }
 
 func (a *api) addCatalog(to *rest.API) {
 	get := huma.Operation{
 		OperationID: "get-catalog", Method: http.MethodGet, Path: "/v1/catalog", Tags: []string{"Catalog"},
 		Summary:     "Read all settings as one document",
-		Description: "Pools, products with their texts, the texts in the mails of all products, the rules of review, order pages, how long customers are kept, and accounts without secrets and credentials: JSON, or YAML by Accept: application/yaml. Sent back to put-catalog as it is, it changes nothing. Not in it: secrets, credentials and codes (put-code), which are never read back; and the sender of customers' mails, which DNS must prove (put-sender). 409 if it would be larger than 4 MiB; list-pools, list-products and get-account read it in parts.",
+		Description: "The shop as a whole, pools, products with their texts, the texts in the mails of all products, the rules of review, order pages, how long customers are kept, and accounts without secrets and credentials: JSON, or YAML by Accept: application/yaml. Sent back to put-catalog as it is, it changes nothing. Not in it: secrets, credentials and codes (put-code), which are never read back; and the sender of customers' mails, which DNS must prove (put-sender). 409 if it would be larger than 4 MiB; list-pools, list-products and get-account read it in parts.",
 		Errors:      []int{409},
 		Responses:   to.Responses(sampleCatalog, 200),
 	}

@@ -21,6 +21,7 @@ import (
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
 	"keypool/shared/problem"
+	"keypool/shared/web/bodies"
 )
 
 const yamlType = "application/yaml"
@@ -411,6 +412,7 @@ func randomCatalog(rng *rand.Rand, now Catalog, shards map[string]int) Catalog {
 	}
 	one := func(names ...string) string { return names[rng.IntN(len(names))] }
 	c := Catalog{Pools: map[string]Pool{}, Products: map[string]Product{}, Texts: map[string]Text{}, Accounts: maps.Clone(now.Accounts)}
+	c.Shop = &bodies.ShopSettings{Title: one("acme", "Ünï: #x"), NoticeAddress: one("a@x.example", "b@x.example"), TimeZone: one("", "Europe/Berlin"), Color: one("", "#0b57c2")}
 	for _, name := range some("elden", "ring", "latam") {
 		c.Pools[name] = Pool{Title: one("", "A", "Ünï: #x"), LowStock: new(rng.IntN(9)), ReminderHours: new(rng.IntN(9)), Shards: new(max(4, shards[name]) + rng.IntN(2)), NoticeAddresses: some("a@x.example", "b@x.example")}
 	}

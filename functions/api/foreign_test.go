@@ -166,6 +166,9 @@ func TestEveryOperation_strangerSeesNoDifference(t *testing.T) {
 	}
 	after := with.dump()
 	for id, item := range before {
+		if strings.HasPrefix(id, "catalog merchant#mallory") { // put-shop
+			continue
+		}
 		if diff := gocmp.Diff(item, after[id]); diff != "" {
 			t.Errorf("a stranger changed %s:\n%s", id, diff)
 		}

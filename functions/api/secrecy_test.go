@@ -99,6 +99,10 @@ func TestSecrecy(t *testing.T) {
 		{"GET", "/v1/held", nil, nil},
 		{"GET", "/v1/order-page", nil, nil},
 		{"PUT", "/v1/order-page", func() string { return `{"default":"on"}` }, nil},
+		{"GET", "/v1/shop", nil, []string{"setting", canary.Merchant}},
+		{"PUT", "/v1/shop", func() string {
+			return `{"title":"` + s.Canaries.New("setting") + `","notice_address":"` + s.Canaries.Address(canary.Merchant) + `"}`
+		}, []string{"setting", canary.Merchant}},
 		{"GET", "/v1/retention", nil, nil},
 		{"PUT", "/v1/retention", func() string { return `{"days":30}` }, nil},
 		{"GET", "/v1/review", nil, nil},

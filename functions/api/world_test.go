@@ -131,6 +131,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		numbers:    &search.Numbers{Accounts: store},
 		search:     &search.Finder{Merchants: merchants, Lines: store, Now: w.now},
 		refusals:   store,
+		merchants:  w.merchants,
 		changes:    acts, eraser: &lifecycle.Eraser{Lines: store, Words: store, Fill: w.fill, Now: w.now}, retention: &settings.Retentions{Store: store, Now: w.now}, orderPages: &settings.OrderPages{Store: store, Now: w.now},
 		pages:     &orderpage.Pages{Settings: catalog.NewCached(store, w.now), Common: catalog.NewCachedOrderPages(store, w.now), Keys: &lifecycle.Shower{Store: store, Now: w.now}, Now: w.now},
 		publicURL: "https://keypool.example",

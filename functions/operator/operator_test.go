@@ -27,6 +27,7 @@ import (
 	"keypool/shared/settings"
 	"keypool/shared/upload"
 	"keypool/shared/web"
+	"keypool/shared/web/bodies"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -103,8 +104,8 @@ func TestOperator_setsAMerchantUp(t *testing.T) {
 	var merchant Merchant
 	w.send(resttest.Event(t, "good_operator_merchant")).Want(201).Into(&merchant)
 	if diff := cmp.Diff(Merchant{
-		Name: "acme", Title: "Acme Games", NoticeAddress: "stock@acme.example",
-		Languages: []string{"en", "de"}, TimeZone: "Europe/Berlin", Uploads: &Limits{Files: 500, Bytes: 2 << 30, Keys: 12_000_000}, Calls: 100_000, Mails: 500,
+		Name: "acme", ShopSettings: bodies.ShopSettings{Title: "Acme Games", NoticeAddress: "stock@acme.example", Languages: []string{"en", "de"}, TimeZone: "Europe/Berlin"},
+		Uploads: &Limits{Files: 500, Bytes: 2 << 30, Keys: 12_000_000}, Calls: 100_000, Mails: 500,
 	}, merchant); diff != "" {
 		t.Error(diff)
 	}
@@ -150,7 +151,9 @@ func TestMerchant_locks(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	const path = "/v1/merchants/zoo"
-	titled := func(title string) Merchant { return Merchant{Title: title, NoticeAddress: "a@example.com"} }
+	titled := func(title string) Merchant {
+		return Merchant{ShopSettings: bodies.ShopSettings{Title: title, NoticeAddress: "a@example.com"}}
+	}
 	w.call("GET", path, nil).Want(404)
 	w.call("PUT", path, titled("A"), "if-match", `"1"`).Want(412)
 	w.call("PUT", path, titled("A"), "if-match", "*").Want(412)
@@ -194,12 +197,12 @@ func TestMerchant_locks(t *testing.T) {
 func TestMerchant_keepsItsSalt(t *testing.T) {
 	t.Parallel()
 	w := open(t)
-	w.call("PUT", "/v1/merchants/acme", Merchant{Title: "A", NoticeAddress: "a@example.com"}).Want(201)
+	w.call("PUT", "/v1/merchants/acme", Merchant{ShopSettings: bodies.ShopSettings{Title: "A", NoticeAddress: "a@example.com"}}).Want(201)
 	before, _, err := w.store.Merchant(t.Context(), "acme")
 	if err != nil || len(before.Salt) == 0 {
 		t.Fatalf("no salt: %v", err)
 	}
-	w.call("PUT", "/v1/merchants/acme", Merchant{Title: "B", NoticeAddress: "a@example.com"}, "if-match", "*").Want(200)
+	w.call("PUT", "/v1/merchants/acme", Merchant{ShopSettings: bodies.ShopSettings{Title: "B", NoticeAddress: "a@example.com"}}, "if-match", "*").Want(200)
 	if after, _, err := w.store.Merchant(t.Context(), "acme"); err != nil || !slices.Equal(before.Salt, after.Salt) {
 		t.Errorf("the salt changed: %v", err)
 	}
@@ -209,7 +212,7 @@ func TestMerchant_keepsItsSalt(t *testing.T) {
 func TestMerchant_defaultPoolSendsAFill(t *testing.T) {
 	t.Parallel()
 	w := open(t)
-	acme := Merchant{Title: "acme", NoticeAddress: "acme@example.com"}
+	acme := Merchant{ShopSettings: bodies.ShopSettings{Title: "acme", NoticeAddress: "acme@example.com"}}
 	w.call("PUT", "/v1/merchants/acme", acme).Want(201)
 	rule := catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}
 	for _, err := range []error{
@@ -244,10 +247,10 @@ func TestMerchant_defaultPoolSendsAFill(t *testing.T) {
 func TestMerchant_wordsOfMails(t *testing.T) {
 	t.Parallel()
 	w := open(t)
-	acme := Merchant{Title: "acme", NoticeAddress: "acme@example.com", Languages: []string{"en", "de"}}
+	acme := Merchant{ShopSettings: bodies.ShopSettings{Title: "acme", NoticeAddress: "acme@example.com", Languages: []string{"en", "de"}}}
 	w.call("PUT", "/v1/merchants/acme", acme).Want(201)
 	acme.Color = "#8a1c5b"
-	acme.Frames = map[string]Frame{"en": {Greeting: "Dear {FULLNAME},", Signature: "Yours,\nAcme", Footer: "Acme Ltd"}}
+	acme.Frames = map[string]bodies.Frame{"en": {Greeting: "Dear {FULLNAME},", Signature: "Yours,\nAcme", Footer: "Acme Ltd"}}
 	w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(200)
 	var got Merchant
 	w.call("GET", "/v1/merchants/acme", nil).Want(200).Into(&got)
@@ -261,7 +264,7 @@ func TestMerchant_wordsOfMails(t *testing.T) {
 	if diff := cmp.Diff([]string{"frame en"}, told.Facts.Changed[0].Parts); diff != "" || told.Facts.Changed[0].Name != notice.AllProducts {
 		t.Errorf("told of %s: %s", told.Facts.Changed[0].Name, diff)
 	}
-	acme.Color, acme.Frames = "#ffee00", map[string]Frame{"en": {Greeting: "Dear {FULNAME},"}}
+	acme.Color, acme.Frames = "#ffee00", map[string]bodies.Frame{"en": {Greeting: "Dear {FULNAME},"}}
 	refused := w.call("PUT", "/v1/merchants/acme", acme, "if-match", "*").Want(422)
 	for _, want := range []string{"there is no tag {FULNAME}", "on #f6f8fa, as keys are, the contrast is 1.1 to 1"} {
 		if !strings.Contains(refused.Body, want) {
@@ -274,7 +277,7 @@ func TestMerchant_wordsOfMails(t *testing.T) {
 func TestMerchant_limitsOfUploads(t *testing.T) {
 	t.Parallel()
 	w := open(t)
-	acme := Merchant{Title: "A", NoticeAddress: "a@example.com", Uploads: &Limits{Files: 3, Keys: 20_000_000}}
+	acme := Merchant{ShopSettings: bodies.ShopSettings{Title: "A", NoticeAddress: "a@example.com"}, Uploads: &Limits{Files: 3, Keys: 20_000_000}}
 	var got Merchant
 	w.call("PUT", "/v1/merchants/acme", acme).Want(201).Into(&got)
 	if want := (Limits{Files: 3, Bytes: 2 << 30, Keys: 20_000_000}); *got.Uploads != want {
@@ -296,7 +299,7 @@ func TestMerchant_limitsOfUploads(t *testing.T) {
 func TestMerchant_limitsOfCallsAndMails(t *testing.T) {
 	t.Parallel()
 	w := open(t)
-	acme := Merchant{Title: "A", NoticeAddress: "a@example.com", Calls: 5, Mails: 7}
+	acme := Merchant{ShopSettings: bodies.ShopSettings{Title: "A", NoticeAddress: "a@example.com"}, Calls: 5, Mails: 7}
 	var got Merchant
 	w.call("PUT", "/v1/merchants/acme", acme).Want(201).Into(&got)
 	if got.Calls != 5 || got.Mails != 7 {
@@ -339,7 +342,7 @@ func TestToken_saysWhatItIsFor(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	const path = "/v1/merchants/acme/tokens"
-	w.call("PUT", "/v1/merchants/acme", Merchant{Title: "A", NoticeAddress: "a@example.com"}).Want(201)
+	w.call("PUT", "/v1/merchants/acme", Merchant{ShopSettings: bodies.ShopSettings{Title: "A", NoticeAddress: "a@example.com"}}).Want(201)
 	all := []string{"upload", "orders:read", "orders:write", "keys:read", "settings", "secrets", "people"}
 	for name, c := range map[string]struct {
 		body  string
@@ -403,7 +406,7 @@ func TestToken_saysWhatItIsFor(t *testing.T) {
 func TestToken_isMadeOnce(t *testing.T) {
 	t.Parallel()
 	w := open(t)
-	w.call("PUT", "/v1/merchants/acme", Merchant{Title: "A", NoticeAddress: "a@example.com"}).Want(201)
+	w.call("PUT", "/v1/merchants/acme", Merchant{ShopSettings: bodies.ShopSettings{Title: "A", NoticeAddress: "a@example.com"}}).Want(201)
 	make := func(in NewToken) resttest.Response {
 		t.Helper()
 		e := resttest.Altered(t, resttest.Event(t, "good_operator_token"), "POST", "/v1/merchants/acme/tokens", in, "idempotency-key", "once")
@@ -431,7 +434,7 @@ func TestToken_isListedAndRevoked(t *testing.T) {
 	w := open(t)
 	made := map[string]Token{}
 	for _, name := range []string{"acme", "zoo"} {
-		w.call("PUT", "/v1/merchants/"+name, Merchant{Title: "A", NoticeAddress: "a@example.com"}).Want(201)
+		w.call("PUT", "/v1/merchants/"+name, Merchant{ShopSettings: bodies.ShopSettings{Title: "A", NoticeAddress: "a@example.com"}}).Want(201)
 		var token Token
 		w.call("POST", "/v1/merchants/"+name+"/tokens", sampleNewToken).Want(201).Into(&token)
 		made[name] = token
@@ -462,7 +465,7 @@ func TestEveryOperation_wrongCallersAreRefusedAlike(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	var made Token
-	w.call("PUT", "/v1/merchants/acme", Merchant{Title: "A", NoticeAddress: "a@example.com"}).Want(201)
+	w.call("PUT", "/v1/merchants/acme", Merchant{ShopSettings: bodies.ShopSettings{Title: "A", NoticeAddress: "a@example.com"}}).Want(201)
 	w.call("POST", "/v1/merchants/acme/tokens", sampleNewToken).Want(201).Into(&made)
 	before := dynamotest.Items(t, w.tables.Catalog, "")
 	callers := map[string]func(*events.APIGatewayV2HTTPRequest){
@@ -500,7 +503,7 @@ func TestEveryOperation_wrongCallersAreRefusedAlike(t *testing.T) {
 func TestEveryOperation_operatorGetsThere(t *testing.T) {
 	t.Parallel()
 	w := open(t)
-	w.call("PUT", "/v1/merchants/acme", Merchant{Title: "A", NoticeAddress: "a@example.com"}).Want(201)
+	w.call("PUT", "/v1/merchants/acme", Merchant{ShopSettings: bodies.ShopSettings{Title: "A", NoticeAddress: "a@example.com"}}).Want(201)
 	if err := w.store.PutPool(t.Context(), catalog.Pool{Merchant: "acme", Name: "elden", Shards: 4}); err != nil {
 		t.Fatal(err)
 	}
@@ -533,7 +536,7 @@ func FuzzOperator(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, free string) {
 		var calls dynamotest.Meter
 		w := open(t, calls.Option)
-		w.call("PUT", "/v1/merchants/acme", Merchant{Title: "A", NoticeAddress: "a@example.com"}).Want(201)
+		w.call("PUT", "/v1/merchants/acme", Merchant{ShopSettings: bodies.ShopSettings{Title: "A", NoticeAddress: "a@example.com"}}).Want(201)
 		if err := w.store.PutPool(t.Context(), catalog.Pool{Merchant: "acme", Name: "elden", Shards: 4}); err != nil {
 			t.Fatal(err)
 		}

@@ -89,6 +89,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		tokens: &settings.Tokens{Store: store, Now: time.Now},
 		trail:  &settings.Trail{Store: store},
 		shop: shop{
+			own:        &settings.Merchants{Store: store, Refill: refill, Now: time.Now},
 			goods:      &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},
 			codes:      &settings.Codes{Store: store, Refill: refill, Now: time.Now},
 			texts:      &settings.Texts{Store: store, Merchants: store, Products: store, Now: time.Now},

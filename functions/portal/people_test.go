@@ -41,7 +41,7 @@ func TestPeople_invite(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	b := w.signIn("ada@acme.example")
-	b.get("/portal/settings").has("People", "Ada Byron", "you", "owner", "What each role may do", "all but people, secrets and tokens")
+	b.get(peoplePath).has("People", "Ada Byron", "you", "owner", "What each role may do", "all but people, secrets and tokens")
 	form := b.get("/portal/settings/invite").has("Invite a person", "bring keys, and see what became of the files")
 	sent := url.Values{"once": {form.hidden("once")}, "name": {" Grace Hopper "}, "email": {"grace@acme.example"}, "role": {"stock"}}
 	for range 2 { // the button is pressed twice
@@ -96,7 +96,7 @@ func TestPeople_changeAndRemove(t *testing.T) {
 	b, grace := w.signIn("ada@acme.example"), w.signIn("grace@acme.example")
 	form := b.get("/portal/settings/people/grace").has("Change a person")
 	b.post("/portal/settings/people/grace", url.Values{"version": {form.hidden("version")}, "name": {"Grace Hopper"}, "email": {"grace@acme.example"}, "role": {"manager"}}).has("Changed.", "manager")
-	grace.get("/portal/settings").has("Audit trail", "role", "stock", "manager", "Ada Byron (ada)").hasNot("/portal/settings/people")
+	grace.get(auditPath).has("Audit trail", "role", "stock", "manager", "Ada Byron (ada)").hasNot("/portal/settings/people")
 
 	// Somebody else has changed it since: both are shown, and neither is lost.
 	p := b.post("/portal/settings/people/grace", url.Values{"version": {form.hidden("version")}, "name": {"G. Hopper"}, "email": {"grace@acme.example"}, "role": {"read"}})

@@ -77,6 +77,7 @@ func (p *portal) screens() []screen {
 		p.testPurchaseScreens(),
 		p.ruleScreens(),
 		p.mailScreens(),
+		p.shopScreens(),
 	)
 }
 

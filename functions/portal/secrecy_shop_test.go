@@ -50,6 +50,10 @@ func (s *sandbox) shopCalls() []screenCall {
 		o, _ := s.Store.OrderPages(s.Context(), lambdatest.Merchant)
 		return strconv.Itoa(o.Version + 1)
 	}
+	merchant := func() string {
+		m, _, _ := s.Store.Merchant(s.Context(), lambdatest.Merchant)
+		return strconv.Itoa(m.Version)
+	}
 	senders := func() string {
 		n, _ := s.Store.Sender(s.Context(), lambdatest.Merchant)
 		return strconv.Itoa(n.Version)
@@ -60,6 +64,13 @@ func (s *sandbox) shopCalls() []screenCall {
 			return url.Values{"address": {"keys@" + strings.ToLower(rand.Text()) + ".example"}, "version": {senders()}}
 		}, nil},
 		{mailSettingsPath + "/remove", func() url.Values { s.PlantSender(catalog.SenderVerified); return url.Values{"version": {senders()}} }, nil},
+		{shopPath, nil, []string{setting, canary.Merchant}},
+		{shopPath, func() url.Values {
+			return url.Values{"title": {s.Canaries.New(setting)}, "notice_address": {s.Canaries.Address(canary.Merchant)}, "version": {merchant()}}
+		}, []string{setting, canary.Merchant}},
+		{shopPath, func() url.Values {
+			return url.Values{"title": {s.Canaries.New(setting)}, "reply_to": {s.Canaries.New(canary.Key)}, "version": {merchant()}}
+		}, []string{setting, canary.Merchant}},
 		{rulesPath, nil, nil},
 		{rulesPath + "/review", func() url.Values { return url.Values{"rules.max_keys": {"7"}, "version": {review()}} }, nil},
 		{rulesPath + "/retention", func() url.Values { return url.Values{"retention": {"30"}, "version": {retention()}} }, nil},

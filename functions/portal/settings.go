@@ -5,6 +5,7 @@ const settingsPath = homePath + "/settings"
 // settingsPlaces are the pages of settings, each with the operation that it begins with: who may
 // not do that, is not shown it.
 var settingsPlaces = []struct{ name, path, does string }{
+	{"Shop", shopPath, "get-shop"},
 	{"People", peoplePath, "list-people"},
 	{"API tokens", tokensPath, "list-tokens"},
 	{"Audit trail", auditPath, "list-audit"},

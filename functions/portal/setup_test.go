@@ -19,6 +19,7 @@ import (
 // setUp gives the portal what a shop sets up, with fakes of the systems beyond the tables.
 func (w *world) setUp() {
 	refill := &settings.Refill{Products: w.store, Queue: &w.fills}
+	w.portal.own = &settings.Merchants{Store: w.store, Refill: refill, Now: w.now}
 	w.portal.goods = &settings.Products{Store: w.store, Related: w.store, Refill: refill, Now: w.now}
 	w.portal.accounts = &settings.Accounts{Store: w.store, Sealer: &w.seals, Heard: w.store, Catchup: &queue{}, Adapters: all.Adapters, Now: w.now}
 	w.portal.texts = &settings.Texts{Store: w.store, Merchants: w.store, Products: w.store, Now: w.now}

@@ -4,6 +4,7 @@ import "keypool/shared/settings"
 
 // shop holds the use cases of what a shop sets up: products, texts, platforms.
 type shop struct {
+	own        *settings.Merchants // what is the merchant's own to set
 	goods      *settings.Products
 	codes      *settings.Codes
 	texts      *settings.Texts

@@ -97,7 +97,7 @@ func TestShopPages_roundTrips(t *testing.T) {
 	w.product(catalog.Product{Merchant: "acme", ID: "4711", Title: "Elden"})
 	b := w.signIn("ada@acme.example")
 	for _, path := range []string{
-		productsPath, productsPath + "/new?id=1", productPath("boxed-1"), textPath("4711", "en"), textsPath, textsPath + "/en", previewPath + "?product=4711&in=en",
+		shopPath, productsPath, productsPath + "/new?id=1", productPath("boxed-1"), textPath("4711", "en"), textsPath, textsPath + "/en", previewPath + "?product=4711&in=en",
 		platformsPath, accountPath("shop-1"), accountPath("shop-1") + "/connect", testPurchasePath,
 	} {
 		b.wantTrips(&calls, path)

@@ -257,6 +257,7 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.ReviewPrefix, dynamo.JobsPrefix, dynamo.AuditPrefix, dynamo.SendersPrefix, dynamo.DomainsPrefix}},
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.SendersPrefix}}, // of tokens: to revoke one
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix, dynamo.DomainsPrefix}},                            // keys that a cancelled line gave back; a held file is confirmed, or one withdrawn; a job is cancelled
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.MerchantPrefix}, Attributes: dynamo.OwnOfMerchant},
 			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.CountsPrefix}},                     // of the pools that a page shows
 			{Target: catalogTable, Actions: "BatchGetItem ConditionCheckItem", Items: []string{dynamo.UploadsPrefix}}, // of keys that are for sale again
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem ConditionCheckItem"},                                // of an order that is fulfilled by hand, as Webhook; keys that a line gives back, or gets for one that is replaced; codes of products
@@ -309,6 +310,7 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.AuditPrefix, dynamo.JobsPrefix, dynamo.ReviewPrefix, dynamo.SendersPrefix, dynamo.DomainsPrefix}}, // of review: the rules, and the brake
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.SendersPrefix}},
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.UploadsPrefix, dynamo.CountsPrefix, dynamo.JobsPrefix, dynamo.DomainsPrefix}}, // of counts: the shards of a pool that is deleted; of jobs: that of a retention
+			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.MerchantPrefix}, Attributes: dynamo.OwnOfMerchant},
 			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.CountsPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem ConditionCheckItem"}, // codes of products; keys that are blocked

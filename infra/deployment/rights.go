@@ -14,6 +14,9 @@ type Right struct {
 	Actions string   // actions of the target's service, separated by blanks
 	Items   []string // of a table: only items whose partition key begins with one of these
 
+	// Attributes are all that calls may name of an item; nil: any.
+	Attributes []string
+
 	// CountOnly lets queries count items, and read nothing of them.
 	CountOnly bool
 }
@@ -143,6 +146,9 @@ func (f Function) Statements() []Statement {
 				begins[i] = prefix + "*"
 			}
 			s.When = append(s.When, Condition{forAllValues + "StringLike", "dynamodb:LeadingKeys", begins})
+		}
+		if r.Attributes != nil {
+			s.When = append(s.When, Condition{forAllValues + "StringEquals", "dynamodb:Attributes", r.Attributes})
 		}
 		if r.CountOnly {
 			s.When = append(s.When, Condition{"StringEquals", "dynamodb:Select", []string{"COUNT"}})

@@ -142,6 +142,8 @@ var Needs = map[string]Scope{
 	"delete-sender":   Settings,
 	"get-retention":   Settings,
 	"put-retention":   Settings,
+	"get-shop":        Settings,
+	"put-shop":        Settings,
 	"get-order-page":  Settings,
 	"put-order-page":  Settings,
 	"get-review":      Settings,

@@ -76,6 +76,7 @@ var besides = map[string][]Role{
 	"list-tags":      {Read},
 	"preview-mail":   {Read},
 	"get-order-page": {Read},
+	"get-shop":       {Read},
 	"get-retention":  {Read},
 	"get-review":     {Read},
 	"get-catalog":    {Read},

@@ -111,8 +111,10 @@
 //
 // A merchant, its settings, its counts, its people, its tokens and their uses are six partitions,
 // since IAM can limit a function to some partition keys and not to some sort keys: the
-// API that merchants reach writes their settings, and cannot write a merchant, whose salt
-// is in it, nor a token, whose scopes are in it. It can only take a token away.
+// API that merchants reach writes their settings, and cannot write a token, whose scopes are
+// in it: it can only take one away. Of a merchant, whose salt and limits are in it, it can
+// change what OwnOfMerchant names. An item of its own for that would cost each reader of a
+// merchant a second read.
 //
 // A key is identified by a keyed hash of its text, so the table's own uniqueness
 // is the duplicate check over every key ever uploaded. A second item per text

@@ -21,7 +21,7 @@ import (
 // see infra/deployment.
 const (
 	// of the catalog
-	MerchantPrefix  = "merchant#" // the merchant itself; only function operator writes it
+	MerchantPrefix  = "merchant#" // the merchant itself; only function operator writes it as a whole: see OwnOfMerchant
 	SettingsPrefix  = "settings#" // its pools, products, accounts and answers; function api writes them
 	CountsPrefix    = "counts#"
 	TokensPrefix    = "tokens#"     // its API tokens; only function operator makes one

@@ -349,6 +349,8 @@ func partName(part string) string {
 		"delivers_from", "the time from which orders are delivered", "other_products", "what becomes of products that nobody knows",
 		"settings", "the settings of the platform",
 		"sender", "the address that mails come from",
+		"shop_title", "the name of the shop", "sender_name", "the name that mails come from", "reply_to", "the address that answers go to",
+		"logo", "the logo",
 		"original", "the product whose texts it takes over", "title", "the title",
 	}
 	if i := slices.Index(names, part); i >= 0 {

@@ -18,8 +18,8 @@ import (
 	"keypool/shared/platform"
 )
 
-// Catalogs reads all settings of a merchant as one, and replaces them as one: pools,
-// products, the merchant's texts, the rules of review, order pages, the retention, and of
+// Catalogs reads all settings of a merchant as one, and replaces them as one: what is the
+// merchant's own to set of itself, pools, products, the merchant's texts, the rules of review, order pages, the retention, and of
 // accounts what is no secret.
 //
 // A change is checked whole before anything is stored. It is then made of the same single
@@ -27,6 +27,7 @@ import (
 // So one that was cut off has left settings that are in force, and the same again goes on
 // from them.
 type Catalogs struct {
+	Merchants  *Merchants
 	Pools      *Pools
 	Products   *Products
 	Texts      *Texts
@@ -38,6 +39,7 @@ type Catalogs struct {
 
 // Catalog is all settings of a merchant, each list by name.
 type Catalog struct {
+	Merchant   catalog.Merchant
 	Pools      []catalog.Pool
 	Products   []catalog.Product
 	Texts      catalog.Texts
@@ -50,14 +52,16 @@ type Catalog struct {
 // empty says whether nothing was ever set.
 func (c Catalog) empty() bool {
 	return len(c.Pools)+len(c.Products)+len(c.Accounts) == 0 &&
-		max(c.Review.Version, c.Texts.Version, c.OrderPages.Version, c.Retention.Version) == firstVersion
+		max(c.Merchant.Version, c.Review.Version, c.Texts.Version, c.OrderPages.Version, c.Retention.Version) == firstVersion
 }
 
-// firstVersion is the version of what there is one of, and was never set: see Reviews.Get.
+// firstVersion is the version of what there is one of, and was never set: see Reviews.Get. Of a
+// merchant, it is that which the operator made.
 const firstVersion = 1
 
 // CatalogChange is what all settings shall be. A part that is nil stays as it is.
 type CatalogChange struct {
+	Merchant   *catalog.Merchant // what is its own to set
 	Pools      []catalog.Pool
 	Products   []catalog.Product
 	Texts      map[string]catalog.Text // in the mails of all products, by language
@@ -83,6 +87,7 @@ type Difference struct {
 // Get returns all settings of a merchant.
 func (s *Catalogs) Get(ctx context.Context, merchant string) (c Catalog, err error) {
 	var reading errgroup.Group
+	reading.Go(func() (err error) { c.Merchant, err = s.Merchants.Get(ctx, merchant); return err })
 	reading.Go(func() (err error) { c.Pools, err = s.Pools.Store.Pools(ctx, merchant, "", 0); return err })
 	reading.Go(func() (err error) { c.Products, err = s.Products.Store.Products(ctx, merchant); return err })
 	reading.Go(func() (err error) { c.Texts, err = s.Texts.Get(ctx, merchant); return err })
@@ -184,11 +189,12 @@ func (u phaseUses) Products(ctx context.Context, merchant string) ([]catalog.Pro
 
 // stepwise returns the same use cases over products that are listed once a phase.
 func (s *Catalogs) stepwise(products *phaseProducts) *Catalogs {
-	steps, refill, pools, sold := *s, *s.Products.Refill, *s.Pools, *s.Products
+	steps, refill, pools, sold, merchants := *s, *s.Products.Refill, *s.Pools, *s.Products, *s.Merchants
 	refill.Products = products
+	merchants.Refill = &refill
 	pools.Refill, pools.Uses = &refill, phaseUses{s.Pools.Uses, products}
 	sold.Refill, sold.Store = &refill, products
-	steps.Pools, steps.Products = &pools, &sold
+	steps.Pools, steps.Products, steps.Merchants = &pools, &sold, &merchants
 	return &steps
 }
 
@@ -198,6 +204,7 @@ type step func(context.Context) error
 // The phases of a change. Steps of one phase may be made in any order.
 const (
 	makePools        = iota // first, for products to name them
+	putMerchant             // texts are wanted in no language that is new, and in none that is gone
 	addTexts                // that products fall back on
 	freeAliases             // that another product shall have, as its id or an alias
 	removeInheritors        // nothing inherits from them
@@ -207,6 +214,7 @@ const (
 	removeProducts
 	putAliases  // that were ids of removed products
 	removeTexts // that no product falls back on by now
+	addLanguages
 	putReview
 	putOrderPages
 	putAccounts
@@ -315,10 +323,11 @@ func at(version int) Condition {
 func (s *Catalogs) plan(ctx context.Context, now Catalog, want CatalogChange) (*plan, error) {
 	p := &plan{products: &phaseProducts{ProductStore: s.Products.Store}}
 	steps := s.stepwise(p.products)
-	m, _, err := s.Products.Related.Merchant(ctx, want.By.Merchant)
-	if err != nil {
-		return nil, err
+	m := now.Merchant
+	if want.Merchant != nil {
+		m = own(m, *want.Merchant)
 	}
+	var err error
 	pools, products, texts := now.Pools, now.Products, now.Texts.Texts
 	if want.Pools != nil {
 		pools = want.Pools
@@ -332,6 +341,9 @@ func (s *Catalogs) plan(ctx context.Context, now Catalog, want CatalogChange) (*
 	t := newTarget(m, pools, products)
 	t.texts = texts
 	t.ProductStore, t.ProductRelations = s.Products.Store, s.Products.Related
+	if want.Merchant != nil {
+		steps.planMerchant(p, now, m, want.By, t)
+	}
 	if want.Pools != nil {
 		err = steps.planPools(ctx, p, now, want, t)
 	}
@@ -357,6 +369,35 @@ func (s *Catalogs) plan(ctx context.Context, now Catalog, want CatalogChange) (*
 		err = invalid(p.problems...)
 	}
 	return p, err
+}
+
+func (s *Catalogs) planMerchant(p *plan, now Catalog, next catalog.Merchant, by access.Principal, t target) {
+	if !p.differs(audit.Merchant, "", now.Merchant.Version, now.Merchant.Shown(), next.Shown()) {
+		return
+	}
+	mistakes := CheckShop(next)
+	if _, ok := t.pools[next.DefaultPool]; next.DefaultPool != "" && !ok {
+		mistakes = append(mistakes, noPool("default_pool"))
+	}
+	if p.wrong("shop", mistakes...) {
+		return
+	}
+	put := func(phase int, m catalog.Merchant) {
+		version := next.Version
+		p.add(phase, func(ctx context.Context) error {
+			_, err := s.Merchants.PutOwn(ctx, m, by, at(version))
+			return err
+		})
+		next.Version++
+	}
+	first := next
+	first.Languages = without(next.Languages, func(tag string) bool { return !slices.Contains(now.Merchant.Languages, tag) })
+	if len(now.Merchant.Shown().Differences(first.Shown())) > 0 {
+		put(putMerchant, first)
+	}
+	if len(first.Languages) < len(next.Languages) {
+		put(addLanguages, next)
+	}
 }
 
 func (s *Catalogs) planPools(ctx context.Context, p *plan, now Catalog, want CatalogChange, t target) error {

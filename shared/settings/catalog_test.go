@@ -26,6 +26,7 @@ func book(store *dynamo.Store) *settings.Catalogs {
 	now := func() time.Time { return noon }
 	refill := &settings.Refill{Products: store, Queue: noQueue{}}
 	return &settings.Catalogs{
+		Merchants:  &settings.Merchants{Store: store, Refill: refill, Now: now},
 		Pools:      &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: noQueue{}, Now: now},
 		Products:   &settings.Products{Store: store, Related: store, Refill: refill, Now: now},
 		Texts:      &settings.Texts{Store: store, Merchants: store, Products: store, Now: now},
@@ -63,10 +64,19 @@ func drawCatalog(rng *rand.Rand) settings.CatalogChange {
 		if id := []string{"a", "b", "c"}[rng.IntN(3)]; id != free[0] && rng.IntN(3) == 0 {
 			p.Original = id
 		}
+		if rng.IntN(3) == 0 {
+			p.Texts = map[string]catalog.Text{[]string{"en", "de"}[rng.IntN(2)]: {Body: "{KEY}"}}
+		}
 		if rng.IntN(4) > 0 {
 			c.Products = append(c.Products, p)
 		}
 		free = free[n:]
+	}
+	if rng.IntN(3) > 0 {
+		c.Merchant = &catalog.Merchant{
+			Title: []string{"M", "N"}[rng.IntN(2)], NoticeAddress: "m@example.com",
+			Languages: [][]string{nil, nil, {"en"}, {"de"}, {"en", "de"}}[rng.IntN(5)], DefaultPool: []string{"", "p", "q"}[rng.IntN(3)],
+		}
 	}
 	return c
 }
@@ -139,6 +149,12 @@ func TestCatalogs_anyDocumentFollowsAnyOther(t *testing.T) {
 			}
 			if diff := gocmp.Diff(change.Pools, after.Pools, cmpopts.IgnoreFields(catalog.Pool{}, "Merchant", "Version", "Shards"), cmpopts.EquateEmpty()); diff != "" {
 				t.Fatalf("the pools (-want +got):\n%s", diff)
+			}
+			if change.Merchant != nil {
+				ignored := cmpopts.IgnoreFields(catalog.Merchant{}, "Name", "Version", "Salt", "LinkKey")
+				if diff := gocmp.Diff(*change.Merchant, after.Merchant, ignored, cmpopts.EquateEmpty()); diff != "" {
+					t.Fatalf("the merchant (-want +got):\n%s", diff)
+				}
 			}
 			if again, err := c.Put(ctx, change, nil, false); err != nil || len(again) > 0 {
 				t.Fatalf("what was set differs from itself: %+v, %v", again, err)

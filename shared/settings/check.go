@@ -58,6 +58,12 @@ func firstOf(list []string, most int) []string { return list[:min(len(list), mos
 func CheckMerchant(m catalog.Merchant) []Problem {
 	var p problems
 	p.name("name", m.Name)
+	return append(p, CheckShop(m)...)
+}
+
+// CheckShop returns the mistakes in what is the merchant's own to set.
+func CheckShop(m catalog.Merchant) []Problem {
+	var p problems
 	p.line("title", m.Title, true)
 	p.address("notice_address", m.NoticeAddress, true)
 	p.line("sender_name", m.SenderName, false)

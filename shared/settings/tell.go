@@ -143,9 +143,24 @@ func textsChanged(before, next catalog.Product, by access.Principal, now time.Ti
 }
 
 // framesChanged returns the notice of a merchant whose mails of all products have something
-// else around their texts than before, none if they have the same.
+// else around their texts than before, such as another name or address that answers go to, none
+// if they have the same.
 func framesChanged(before, next catalog.Merchant, by access.Principal, now time.Time) []notice.Notice {
-	return allProductsChanged(next.Name, differing("frame ", before.Frames, next.Frames), by, now)
+	parts := differing("frame ", before.Frames, next.Frames)
+	for _, part := range []struct {
+		name string
+		is   bool
+	}{
+		{"shop_title", before.Title != next.Title},
+		{"sender_name", before.SenderName != next.SenderName},
+		{"reply_to", before.ReplyTo != next.ReplyTo},
+		{"logo", before.Logo != next.Logo},
+	} {
+		if part.is && before.Version > 0 {
+			parts = append(parts, part.name)
+		}
+	}
+	return allProductsChanged(next.Name, parts, by, now)
 }
 
 // commonChanged returns the notice of a merchant's texts that are others than before, none if

@@ -95,7 +95,8 @@ def authorize_partiql_by_statement():
 def know_which_items_are_meant():
     """A policy's condition on dynamodb:LeadingKeys saw no keys, and one with
     ForAllValues holds where there are none: rights to some items were rights to
-    all. AWS tells the partition keys of the items that an action is about."""
+    all. AWS tells the partition keys of the items that an action is about. The same
+    goes for dynamodb:Attributes of an update: AWS tells those that it names."""
     request = contextvars.ContextVar("request", default={})
     equals = re.compile(r"^\s*\(?\s*(#?[\w.]+)\s*=\s*(:\w+)")
 
@@ -112,6 +113,24 @@ def know_which_items_are_meant():
             return []
         name = asked.get("ExpressionAttributeNames", {}).get(found[1], found[1])
         return [{name: asked.get("ExpressionAttributeValues", {}).get(found[2], {})}]
+
+    words = re.compile(r"(?<![:#\w.])#?[A-Za-z_]\w*(?!\w*\s*\()")
+    verbs = {"SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "IN", "BETWEEN"}
+
+    def attributes(asked, table):
+        """The attributes that the updates of a call name."""
+        updates = [part["Update"] for part in asked.get("TransactItems") or [] if "Update" in part]
+        if asked.get("UpdateExpression"):
+            updates.append(asked)
+        found = []
+        for update in updates:
+            if update.get("TableName") != table:
+                continue
+            names = update.get("ExpressionAttributeNames") or {}
+            found += update.get("Key") or {}
+            for part in ("UpdateExpression", "ConditionExpression"):
+                found += [names.get(word, word) for word in words.findall(update.get(part) or "") if word.upper() not in verbs]
+        return list(dict.fromkeys(found))
 
     def items(asked, action, table):
         members = iam_actions._DYNAMODB_TRANSACT_ITEM_ACTIONS
@@ -131,7 +150,10 @@ def know_which_items_are_meant():
             table = kwargs.get("resource_arn", "").rpartition("table/")[2]
             keys = [item["pk"]["S"] for item in items(request.get(), action, table) if "S" in item.get("pk", {})]
             if keys:
-                kwargs["service_context"] = {**(kwargs.get("service_context") or {}), "dynamodb:LeadingKeys": keys}
+                said = {"dynamodb:LeadingKeys": keys}
+                if action == "dynamodb:UpdateItem":
+                    said["dynamodb:Attributes"] = attributes(request.get(), table)
+                kwargs["service_context"] = {**(kwargs.get("service_context") or {}), **said}
         return original(access_key, action, service, region, **kwargs)
 
     replace(iam_actions, "dynamodb_service_context", read)

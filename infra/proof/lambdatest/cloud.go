@@ -191,7 +191,7 @@ func (c *cloud) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 		queue := map[string]string{"fill": "${Fills.Arn}", "ranges": "${Ranges.Arn}", "catchup": "${Catchups.Arn}", "jobs": "${Jobs.Arn}"}[path.Base(sent.QueueUrl)]
-		c.take(access{"sqs:" + operation, queue, "", ""})
+		c.take(access{action: "sqs:" + operation, resource: queue})
 		sum := md5.Sum([]byte(sent.MessageBody))
 		return response(r, http.StatusOK, "application/x-amz-json-1.0", fmt.Sprintf(`{"MessageId":"1","MD5OfMessageBody":%q}`, hex.EncodeToString(sum[:]))), nil
 	case "kms":

@@ -38,10 +38,11 @@ func newRights() (*rights, error) {
 
 // access is what DynamoDB asks IAM for.
 type access struct {
-	action   string // "dynamodb:GetItem"
-	resource string // "${Orders.Arn}"
-	key      string // partition key; "" if it is not the table's own
-	selected string // of a query: COUNT, or ""
+	action   string   // "dynamodb:GetItem"
+	resource string   // "${Orders.Arn}"
+	key      string   // partition key; "" if it is not the table's own
+	selected string   // of a query: COUNT, or ""
+	names    []string // the attributes that an update names
 }
 
 // take uses the right to an access, and returns an error if there is none.
@@ -52,6 +53,9 @@ func (r *rights) take(a access) error {
 		}
 		condition := s.Condition()
 		if selected := condition["StringEquals"]["dynamodb:Select"]; selected != nil && !slices.Contains(selected, a.selected) {
+			continue
+		}
+		if may := condition["ForAllValues:StringEquals"]["dynamodb:Attributes"]; may != nil && slices.ContainsFunc(a.names, func(name string) bool { return !slices.Contains(may, name) }) {
 			continue
 		}
 		begins := condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
@@ -199,6 +203,8 @@ func accesses(operation string, body []byte, table func(name string) string) ([]
 	type write struct {
 		TableName string
 		Key, Item item
+
+		ExpressionAttributeNames map[string]string
 	}
 	var call struct {
 		write
@@ -214,14 +220,15 @@ func accesses(operation string, body []byte, table func(name string) string) ([]
 	}
 	on := func(name string) string { return "${" + table(name) + ".Arn}" }
 	one := func(action string, w write) access {
-		return access{"dynamodb:" + action, on(w.TableName), w.Key.PK.S + w.Item.PK.S, ""}
+		// What has no placeholder, such as version, stands in each condition.
+		return access{"dynamodb:" + action, on(w.TableName), w.Key.PK.S + w.Item.PK.S, "", slices.Collect(maps.Values(w.ExpressionAttributeNames))}
 	}
 	var all []access
 	switch operation {
 	case "GetItem", "PutItem", "UpdateItem", "DeleteItem":
 		all = append(all, one(operation, call.write))
 	case "Query":
-		a := access{"dynamodb:Query", on(call.TableName), call.ExpressionAttributeValues[":pk"].S, call.Select}
+		a := access{"dynamodb:Query", on(call.TableName), call.ExpressionAttributeValues[":pk"].S, call.Select, nil}
 		if call.IndexName != "" {
 			a.resource, a.key = a.resource+"/index/"+call.IndexName, ""
 		}
@@ -229,7 +236,7 @@ func accesses(operation string, body []byte, table func(name string) string) ([]
 	case "BatchGetItem":
 		for name, request := range call.RequestItems {
 			for _, key := range request.Keys {
-				all = append(all, access{"dynamodb:BatchGetItem", on(name), key.PK.S, ""})
+				all = append(all, access{"dynamodb:BatchGetItem", on(name), key.PK.S, "", nil})
 			}
 		}
 	case "TransactWriteItems":
@@ -245,7 +252,7 @@ func accesses(operation string, body []byte, table func(name string) string) ([]
 			if into == nil {
 				return nil, fmt.Errorf("a statement of another kind: %.20s", s.Statement)
 			}
-			all = append(all, access{"dynamodb:PartiQLInsert", on(into[1]), "", ""})
+			all = append(all, access{"dynamodb:PartiQLInsert", on(into[1]), "", "", nil})
 		}
 	default:
 		return nil, fmt.Errorf("a call of another kind: %s", operation)
