@@ -2,6 +2,7 @@ package main
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -27,6 +28,7 @@ func TestShop(t *testing.T) {
 	w.shop(bearer, "PUT", "/v1/shop", want, "if-match", first.ETag()).Want(422) // no such pool
 	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{}).Want(201)
 	w.shop(bearer, "PUT", "/v1/shop", want).Want(428)
+	w.advance(time.Second)
 	w.shop(bearer, "PUT", "/v1/shop", Shop{ShopSettings: want, Calls: 1_000_000}, "if-match", first.ETag()).Want(200).Into(&got)
 	if diff := cmp.Diff(want, got.ShopSettings); diff != "" || got.Calls != 5000 {
 		t.Errorf("stored with %d calls: %s", got.Calls, diff)

@@ -58,6 +58,7 @@ func (p *portal) screens() []screen {
 	return slices.Concat(
 		p.sessionScreens(),
 		p.homeScreens(),
+		p.shopScreens(),
 		p.orderScreens(),
 		p.refusedScreens(),
 		p.productScreens(),
@@ -77,7 +78,6 @@ func (p *portal) screens() []screen {
 		p.testPurchaseScreens(),
 		p.ruleScreens(),
 		p.mailScreens(),
-		p.shopScreens(),
 	)
 }
 

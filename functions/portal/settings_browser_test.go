@@ -30,7 +30,7 @@ func TestBrowser_shopSettings(t *testing.T) {
 	other.Type("Time zone", "Mars")
 	other.Type("Color of links", "#ffffff")
 	other.Press("Save")
-	other.Has("not a time zone")
+	other.Has("Not a time zone")
 	other.Look("shop-mistakes")
 	reader := w.tab().signIn("rita@acme.example")
 	reader.Go(shopPath)

@@ -15,14 +15,14 @@ import (
 // shopFields are those of the form as the page shows it.
 func (w *world) shopFields() url.Values {
 	w.Helper()
-	m := w.stored()
+	m := w.acme()
 	values := shopForm(m).Values
 	values.Set("version", numeral(m.Version))
 	values["frame"] = []string{"en"}
 	return values
 }
 
-func (w *world) stored() catalog.Merchant {
+func (w *world) acme() catalog.Merchant {
 	w.Helper()
 	m, _, err := w.store.Merchant(w.Context(), "acme")
 	if err != nil {
@@ -35,7 +35,7 @@ func TestShopSettings(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	w.newPool("acme", "elden")
-	before := w.stored()
+	before := w.acme()
 	b := w.signIn("ada@acme.example")
 	b.get(settingsPath).has("Your shop", "500 files", "2,048 MiB", "100,000 calls", "500 notices")
 	sent := w.shopFields()
@@ -46,7 +46,7 @@ func TestShopSettings(t *testing.T) {
 		sent.Set(name, value)
 	}
 	b.post(shopPath, sent).has("Saved. All of Keypool knows it", "Around each text, in de").hasNot("Both addresses")
-	got := w.stored()
+	got := w.acme()
 	want := before
 	want.Version, want.Title, want.Languages, want.TimeZone, want.ReplyTo, want.SenderName, want.Logo = 2, "Acme", []string{"en", "de"}, "Europe/Berlin", "help@acme.example", "Acme Keys", "https://acme.example/logo.png"
 	want.Color, want.DefaultPool, want.ReturnedKeys, want.Frames = "#0b57c2", "elden", "keep", map[string]catalog.Frame{"en": {Signature: "Yours,\nAcme"}}
@@ -55,13 +55,13 @@ func TestShopSettings(t *testing.T) {
 	}
 	// The shown form, sent as it is, changes nothing.
 	b.post(shopPath, w.shopFields()).has("Saved.")
-	if got := w.stored(); got.Version != 2 {
+	if got := w.acme(); got.Version != 2 {
 		t.Errorf("the same again is version %d", got.Version)
 	}
 	// Mistakes stand at their places, and nothing is stored.
 	for field, wrong := range map[string][2]string{
-		"title": {"", "it is needed"}, "languages": {"en, klingonisch", "is not a language"}, "time_zone": {"Mars", "not a time zone"}, "notice_address": {"nobody", "not a mail address"},
-		"logo": {"http://acme.example", "not a link"}, "color": {"#ffffff", "hard to read"}, "default_pool": {"nowhere", "no pool of that name"}, "frames.en.greeting": {"Dear {KEY}", "cannot stand here"},
+		"title": {"", "It is needed"}, "languages": {"en, klingonisch", "is not a language"}, "time_zone": {"Mars", "Not a time zone"}, "notice_address": {"nobody", "Not a mail address"},
+		"logo": {"http://acme.example", "Not a link"}, "color": {"#ffffff", "hard to read"}, "default_pool": {"nowhere", "no pool of that name"}, "frames.en.greeting": {"Dear {KEY}", "cannot stand here"},
 	} {
 		sent := w.shopFields()
 		sent.Set(field, wrong[0])
@@ -70,7 +70,7 @@ func TestShopSettings(t *testing.T) {
 			t.Errorf("a mistake in %s is %d, and has no link to the field", field, p.status)
 		}
 	}
-	if got := w.stored(); got.Version != 2 {
+	if got := w.acme(); got.Version != 2 {
 		t.Errorf("a form with a mistake is stored as version %d", got.Version)
 	}
 }
@@ -119,7 +119,7 @@ func TestShopSettings_changedMeanwhile(t *testing.T) {
 	p.has("Somebody else has changed this meanwhile", "Somebody else has stored here: Theirs")
 	sent.Set("version", p.hidden("version"))
 	b.post(shopPath, sent).has("Saved.")
-	if got := w.stored(); got.Title != "Mine" || got.Version != 3 {
+	if got := w.acme(); got.Title != "Mine" || got.Version != 3 {
 		t.Errorf("stored is %s of version %d", got.Title, got.Version)
 	}
 }
@@ -154,7 +154,7 @@ func TestShopSettings_anotherMerchants(t *testing.T) {
 	sent.Set("merchant", "acme")
 	sent.Set("title", "Taken")
 	w.signIn("eve@mallory.example").post(shopPath, sent).has("Saved.")
-	if got := w.stored(); got.Title != "Acme Games" {
+	if got := w.acme(); got.Title != "Acme Games" {
 		t.Errorf("acme is called %s", got.Title)
 	}
 }
