@@ -93,6 +93,84 @@ func TestPlatforms_stripeFromPickToHeard(t *testing.T) {
 	}
 }
 
+// walk counts what somebody does who follows the portal's pages: addresses that are opened, forms
+// that are sent, and fields that are typed or pasted into.
+type walk struct {
+	*browser
+	page
+	opened, sent, typed int
+}
+
+// press follows the link of those words.
+func (w *walk) press(words string) {
+	w.Helper()
+	found := regexp.MustCompile(`<a[^>]* href="([^"]*)"[^>]*>` + regexp.QuoteMeta(words)).FindStringSubmatch(w.body)
+	if found == nil {
+		w.Fatalf("%s has no link %q:\n%s", w.at, words, w.words())
+	}
+	w.opened++
+	w.page = w.get(unescape(found[1]))
+}
+
+// fill sends the form of the page, with what is typed into its fields.
+func (w *walk) fill(typed ...string) {
+	w.Helper()
+	w.sent++
+	w.opened++
+	w.typed += len(typed) / 2
+	for i := 0; i < len(typed); i += 2 {
+		if !strings.Contains(w.body, `name="`+typed[i]+`"`) {
+			w.Fatalf("%s has no field %s", w.at, typed[i])
+		}
+	}
+	to := regexp.MustCompile(`<form method="post" action="(/portal/platforms/[^"]*)"`).FindStringSubmatch(w.body)
+	if to == nil {
+		to = []string{"", w.at} // the form has no address of its own
+	}
+	w.page = w.post(to[1], w.with(typed...))
+}
+
+// A shop with a Stripe or WooCommerce account connects it by following the pages from Home on,
+// each of which leads to the next: five pages, two forms, and nothing to type that is not pasted,
+// but for the shop's address.
+func TestPlatforms_connectedInFiveMinutes(t *testing.T) {
+	t.Parallel()
+	for platform, c := range map[string]struct {
+		begin, steps []string // what is typed
+		there        []string // what the steps name that is pressed or chosen there
+		typed        int
+	}{
+		"stripe": {
+			nil, []string{"secret.live", "whsec_live0123456789abcdef", "credential.live_key", "rk_live_0123456789abcdef"},
+			[]string{"Workbench , Webhooks , Create an event destination", "Webhook endpoint", "Snapshot", "signing secret", "Create restricted key", "Checkout Sessions, Products, Prices, Invoices, Charges and Refunds, Events, Webhook Endpoints", "4242 4242 4242 4242"}, 2,
+		},
+		"woocommerce": {
+			[]string{"settings.shop", "https://acme.example"}, []string{"credential.consumer_key", "ck_0123456789012345678901234567890123456789", "credential.consumer_secret", "cs_0123456789012345678901234567890123456789"},
+			[]string{"WooCommerce , Settings , Advanced , Webhooks , Add webhook", "Order updated", "WP REST API Integration v3", "Save webhook", "Order created", "REST API , Add key", "Generate API key"}, 3,
+		},
+	} {
+		w := open(t)
+		b := w.signIn("ada@acme.example")
+		walked := &walk{browser: b, page: b.get("/portal"), opened: 1}
+		walked.press("Connect one")
+		walked.press("Connect<span class=\"only-read\"> " + map[string]string{"stripe": "Stripe", "woocommerce": "WooCommerce"}[platform])
+		walked.fill(c.begin...)
+		walked.has("https://keypool.example/webhooks/acme/" + platform).has(c.there...)
+		if n := strings.Count(walked.body, "\n<li><p>"); n < 5 || n > 9 {
+			t.Errorf("%s takes %d steps", platform, n)
+		}
+		walked.fill(c.steps...)
+		walked.has("Saved. Now send something", "Nothing was heard from it yet")
+		w.heard(platform, noon)
+		b.get("/portal/platforms/"+platform).has("Heard from", "What came")
+		t.Logf("%s: %d pages opened, %d forms sent, %d fields typed or pasted", platform, walked.opened, walked.sent, walked.typed)
+		if walked.opened != 5 || walked.sent != 2 || walked.typed != c.typed {
+			t.Errorf("%s: %d pages opened, %d forms sent, %d fields typed or pasted; want 5, 2, %d", platform, walked.opened, walked.sent, walked.typed, c.typed)
+		}
+		b.get("/portal").hasNot("Connect one")
+	}
+}
+
 // heard writes that an account signed a webhook then, and that others were not signed.
 func (w *world) heard(account string, at time.Time, failed ...time.Time) {
 	w.Helper()
