@@ -23,7 +23,7 @@ import (
 // judged is what is said of a file before it is loaded, by ingest or by the portal's judge.
 type judged struct {
 	Encoding string                `json:"encoding"`
-	Cause    string                `json:"cause"` // binary or empty
+	Cause    string                `json:"cause"` // binary, empty or no-column
 	Lines    int                   `json:"lines"`
 	Blank    int                   `json:"blank"`
 	Keys     int                   `json:"keys"`
@@ -67,7 +67,15 @@ func judge(t *testing.T, name string, content []byte) judged {
 	for _, f := range seen.Warned {
 		said.Warned = append(said.Warned, what{string(f.Trait), f.Lines, f.First})
 	}
-	r, err := NewReader(bytes.NewReader(content), enc, 0, int64(len(content)), 0)
+	var r lines
+	r, err = NewReader(bytes.NewReader(content), enc, 0, int64(len(content)), 0)
+	if upload.IsCSV(name) && !seen.Has(upload.JSON) && !seen.Has(upload.HTML) {
+		if seen.Table.Column == 0 {
+			said.Cause = "no-column"
+			return said
+		}
+		r, err = newTableReader(bytes.NewReader(content), enc, seen.Table)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,11 +88,13 @@ func judge(t *testing.T, name string, content []byte) judged {
 		if err != nil {
 			t.Fatal(err)
 		}
-		shown++
+		shown += 1 + line.More
 		switch {
 		case line.Reason != "":
-			if len(said.Rejected) < 100 {
-				said.Rejected = append(said.Rejected, upload.RejectedLine{Line: line.Number, Reason: line.Reason})
+			for n := range 1 + line.More {
+				if len(said.Rejected) < 100 {
+					said.Rejected = append(said.Rejected, upload.RejectedLine{Line: line.Number + n, Reason: line.Reason})
+				}
 			}
 		case known[line.Text.Reveal()]:
 			said.Repeats++
@@ -145,18 +155,27 @@ func TestJudge_saysWhatIngestSays(t *testing.T) {
 				t.Fatal(err)
 			}
 			put(filepath.Base(path), content)
+			if filepath.Ext(path) != ".go" {
+				put(filepath.Base(path)+".csv", content)
+			}
 		}
 	}
 	for _, content := range corpus(t) {
 		put("fuzz.txt", content)
+		put("fuzz.csv", content)
 	}
 	for _, content := range hard() {
 		put("hard.txt", []byte(content))
+		put("hard.csv", []byte(content))
+	}
+	for _, content := range tables() {
+		put("table.csv", []byte(content))
 	}
 	put("hard.as-is.txt", []byte("key\nAAAA-1\n"))
 	random := rand.New(rand.NewPCG(7, 7))
 	for range 400 {
 		put("random.txt", randomFile(random))
+		put("random.csv", randomFile(random))
 	}
 	script := filepath.Join(t.TempDir(), "all.mjs")
 	module, err := filepath.Abs("../../functions/portal/assets/judge.js")
@@ -262,6 +281,24 @@ func hard() []string {
 		"{\"key\": \"A\"}\n", "[\"A\",\n\"B\"]", "{A}\n", "['a', 'b']", "<tr><td>A</td></tr>\n", "<b>A\n<i>B\n", "A<b>c\n", "<p>A</p>\nB\n", "ключ\nAAAA\n", "ライセンスキー\nAAAA\n",
 		many(9000, "AAAA-%05d"), many(9000, "%d. AAAA"), many(4000, "Ключ-%05d"), "license key\n" + many(8000, "AAAA-%05d"), strings.Repeat("A\n", 50000), strings.Repeat("y", 70<<10), strings.Repeat("y", 70<<10) + "\nAAAA\n", strings.Repeat("é", 40<<10),
 	}
+}
+
+// tables are tables that only exact rules read alike.
+func tables() (all []string) {
+	var rows strings.Builder
+	for i := range 6000 {
+		fmt.Fprintf(&rows, "%d,\"AAAA-%05d\",\"a note, of\ntwo lines\"\n", i, i)
+	}
+	for _, table := range []string{
+		"key,used\nAAAA,1\nBBBB,0\n", "name;license key\nAda;AAAA\nBob;BBBB;C\nEve\n", "a,b\nc,d\n", "A,B,C\n", "key\tsold\nAAAA\t 1\n", "sep=;\nkey;x\nAAAA;1\n", "sep=;\r\nAAAA;1\r\nBBBB;2\r\n", "SEP=,\n", "sep=;;\nkey;x\n",
+		"key,key\nA,B\n", "key,code\nA,B\n", "Steam Key,Name\nA,B\n", "Steam Key,Game Code\nA,B\n", "key,name\n,\n  \n,x\nAAAA,y\n", "key,name,\nAAAA,y,\n", "\uFEFFkey,name\nAAAA,y\n", "\xff\xfek\x00e\x00y\x00,\x00x\x00\n\x00A\x00,\x001\x00\n\x00", "\xfe\xff\x00k\x00e\x00y\x00;\x00x\x00\n\x00\xe9\x00;\x001\xd8\x00\x00\n",
+		"key,name\n\"AAAA\",\"a \"\"b\"\"\"\n\"BBBB\"x,1\nCC\"CC,2\nDDDD,3\n", "key,name\nAAAA,\"never\nclosed\nBBBB,1\n", "key,name\nAAAA,\"two\nlines\"\nBBBB,\"two\nlines\"x\nCCCC,1\n", "key\n\"AAAA\"\n\"BBBB", "key\n\"AAAA\"\r\"BBBB\"\r\n\r\n\"CCCC\"\r",
+		"key,name\n \u00a0\"AAAA\",1\nB\tB,2\n\xffC,3\n" + strings.Repeat("x", 3000) + ",4\n", "key|x\nAAAA|1\n|2\n", "{\"key\":1},2\n", "<tr><td>A</td></tr>,1\n", "# comment,1\nkey,x\nAAAA,1\n", "key,x\n1. AAAA,1\n2. BBBB,2\n3. CCCC,3\n", "key,x\n'AAAA',1\n'BBBB',2\n",
+		"key,name\n" + rows.String(), "key,name\nAAAA,\"" + strings.Repeat("open\n", 90_000), "n,key\n" + strings.Repeat("1,AAAA\n", 20_000), strings.Repeat("y,", 40<<10), "key\n" + strings.Repeat("\n", 70<<10) + "AAAA\n", "Licence_Key , x\nAAAA,1\n", "KEY.,x\nAAAA,1\n", ",key\n,AAAA\n,BBBB\n", "1,2\n1,2,3\n1\n",
+	} {
+		all = append(all, table)
+	}
+	return all
 }
 
 // randomFile returns lines of what is easy to read wrongly.

@@ -13,6 +13,8 @@ const count = (n, one, many = one + "s") => number(n) + " " + (n === 1 ? one : m
 const words = {
   "too-long": "are longer than 2,048 bytes", tab: "have a tab in them", "control-character": "have a control character in them",
   "invisible-character": "have an invisible character in them", "invalid-text": "are not valid text",
+  "no-key": "have no key in its column", "other-columns": "have more or fewer columns than the first", "unpaired-quotes": "have quotes that do not pair",
+  "endless-row": "has a quote that is never closed, so that nothing after it is read",
 };
 const traits = {
   json: "It is JSON.", html: "It is HTML or XML.", heading: "There is a heading.", comments: "There are comments or rulers.",
@@ -48,6 +50,9 @@ function mark(kind, text) {
 
 function show(file, said) {
   const at = (f) => (f.lines > 1 ? ` (${count(f.lines, "line")}, the first is line ${number(f.first)})` : ` (line ${number(f.first)})`);
+  const heading = said.refused["skipped-heading"]; // of a table: passed over, not refused
+  delete said.refused["skipped-heading"];
+  const rejected = said.rejected.filter((r) => r.reason !== "skipped-heading");
   const refused = Object.values(said.refused).reduce((a, b) => a + b, 0);
   judged = { keys: said.keys, repeats: said.repeats, refused };
   $("judged-says").textContent = "";
@@ -56,23 +61,18 @@ function show(file, said) {
     mark("stop", "Cannot be read");
     note({
       empty: "There is no key in it.",
+      "no-column": "Which of its columns has the keys cannot be told. Call one, and only one, key, license, code or serial in the first line.",
       archive: "It is a spreadsheet or an archive. Save the keys as a text file or as .csv, and choose that.",
       binary: "It is no text file: a document or a web page, perhaps. Save the keys as a text file, and choose that.",
     }[said.cause]);
     button.disabled = true;
     return;
   }
-  if (/\.csv$/i.test(file.name)) {
-    judged = null;
-    mark("calm", "A table");
-    note("How its columns are read, the report says.");
-    return;
-  }
-  fact("Lines", `${number(said.keys)} with a key` + (said.blank ? `, ${number(said.blank)} blank` : ""));
+  fact("Lines", `${number(said.keys)} with a key` + (said.blank ? `, ${number(said.blank)} blank` : "") + (heading ? ", and a heading" : ""));
   if (said.shape && said.shape.length < 80) fact("They look like", said.shape, true);
   if (said.repeats) fact("Twice in the file", `${count(said.repeats, "line")}, which will be skipped`);
   for (const [reason, n] of Object.entries(said.refused)) fact("Refused", `${count(n, "line")} that ${words[reason]}`);
-  if (said.rejected.length) fact("Those lines", said.rejected.slice(0, 10).map((r) => number(r.line)).join(", ") + (refused > 10 ? " …" : ""));
+  if (rejected.length) fact("Those lines", rejected.slice(0, 10).map((r) => number(r.line)).join(", ") + (refused > 10 ? " …" : ""));
   if (said.first) fact("First and last", said.first === said.last ? said.first : `${said.first}, ${said.last}`, true);
   for (const f of said.asked) note(traits[f.what] + at(f) + " You are asked how to read it.");
   for (const f of said.warned) note(traits[f.what] + at(f));

@@ -1,19 +1,20 @@
 // Judge looks at a key file in the browser, before anything of it is sent, by the rules of
-// package ingest. It runs as a worker, and a test runs it beside ingest: what the two say of a
-// file must be the same. Of a .csv file it tells no more than that it is text: how its columns
-// are read is seen once it is sent.
+// package ingest, those for the columns of a .csv file too. It runs as a worker, and a test runs it
+// beside ingest: what the two say of a file must be the same.
 
 const maxLine = 2048; // bytes of UTF-8, as pool.MaxKey
 const inspected = 64 << 10; // bytes that are looked at for more than keys
 const headSize = 4 << 10;
 const mostRepeats = 2e6; // lines that are remembered to find repeats
+const mostRow = 256 << 10; // bytes of a row of a table
 const keptLines = 100; // refused lines that are named
 const shapesSeen = 10_000; // keys that the common shape is found by
 
 const SP = "[\\t\\n\\f\\r ]"; // \s and \S of Go's expressions know ASCII alone
 const NS = "[^\\t\\n\\f\\r ]";
 const re = (text, flags = "u") => new RegExp(text.replaceAll("\\s", SP).replaceAll("\\S", NS), flags);
-const around = /^[\p{White_Space}\uFEFF\u200B-\u200F\u2060\x1A]+|[\p{White_Space}\uFEFF\u200B-\u200F\u2060\x1A]+$/gu;
+const edge = "\\p{White_Space}\\uFEFF\\u200B-\\u200F\\u2060\\x1A";
+const around = new RegExp(`^[${edge}]+|[${edge}]+$`, "gu");
 const trim = (text) => text.replace(around, "");
 const plain = /^\t*[ -~]*\t*$/;
 const utf8 = new TextEncoder();
@@ -24,12 +25,16 @@ const tag = re(String.raw`<\/?(?:html|head|body|table|thead|tbody|tr|td|th|div|s
 const titleWords = /^(?:\p{Lu}?\p{Ll}+|\p{L}+(?: \p{L}+)+)$/u;
 const commentMark = re(String.raw`^(?:#+|\/\/+|--|;+|\/\*+)\s`);
 const commentWords = re(String.raw`^(?:#|\/\/|;)\p{L}\S*(?:\s+\S+){2}`);
-const ruler = /^(?:-{3,}|={3,}|\*{3,}|#{3,}|_{3,}|~{3,})(?:.*(?:-{3,}|={3,}|\*{3,}|#{3,}|_{3,}|~{3,}))?$/us;
-const numberMark = re(String.raw`^([(\[#]?)([0-9]{1,9})(\s*)([.):\]=、．,;|\-]{0,2})(\s*)(.*)$`, "us");
-const bullet = re(String.raw`^([\-*•·–>])\s+(.*)$`, "us");
+const ruler = /^(?:-{3,}|={3,}|\*{3,}|#{3,}|_{3,}|~{3,})(?:[^\n]*(?:-{3,}|={3,}|\*{3,}|#{3,}|_{3,}|~{3,}))?$/u; // a cell may have lines
+const numberMark = re(String.raw`^([(\[#]?)([0-9]{1,9})(\s*)([.):\]=、．,;|\-]{0,2})(\s*)([^\n]*)$`);
+const bullet = re(String.raw`^([\-*•·–>])\s+([^\n]*)$`);
 const typographic = /[‐‑‒–—―−‘’‚‛“”„‟‹›«»]/u;
 const noBreak = /[\u00A0\u2007\u202F]/u;
 const closing = { '"': '"', "'": "'", "`": "`'", "“": "”", "„": "“”", "‘": "’", "‚": "‘’", "«": "»", "»": "«", "‹": "›", "›": "‹", "”": "”" };
+
+const blanks = /(?:[\t-\r ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)*/y; // as bytes of UTF-8
+const excel = re(String.raw`^sep=([,;|\t])\s*[\r\n]`, "ui");
+const keyNames = new Set(["key", "keys", "license", "licence", "license key", "licence key", "code", "serial"]);
 
 const setOf = (words) => new Set(words.split(/\s+/));
 export const nouns = setOf(`key keys code codes license licenses licence licences serial serials voucher vouchers coupon coupons token tokens
@@ -220,6 +225,10 @@ function unitsOf(bytes, encoding) {
   return [text, bytes.subarray(bytes.length - (bytes.length % step))];
 }
 
+// bytesOf returns a line as bytes of UTF-8: what is not valid stays so.
+const bytesOf = (line, encoding) =>
+  encoding === "utf-8" || /^[\0-\x7f]*$/.test(line) ? line : [...line].map((c) => (c.isWellFormed() ? String.fromCharCode(...utf8.encode(c)) : "\xed\xa0\x80")).join("");
+
 function join(a, b) {
   const both = new Uint8Array(a.length + b.length);
   both.set(a);
@@ -255,19 +264,126 @@ function newSet() {
 const shapeOf = (text) => text.replace(/\p{L}/gu, "A").replace(/\p{N}/gu, "9");
 const masked = (text) => [...text].map((c, i, all) => (i >= all.length - Math.min(4, all.length >> 1) || !/[\p{L}\p{N}]/u.test(c) ? c : "•")).join("");
 
+// splitter returns a function that takes the bytes of a file, and calls each(line, terminator)
+// with its lines.
+function splitter(encoding, each) {
+  let left = new Uint8Array(0), rest = "";
+  return (bytes, final) => {
+    const [text, over] = unitsOf(left.length ? join(left, bytes) : bytes, encoding);
+    left = over;
+    rest += text;
+    if (final && left.length) rest += "\uD800"; // half a unit
+    const next = (mark, from) => (rest.indexOf(mark, from) + 1 || Infinity) - 1;
+    let from = 0;
+    for (let lf = next("\n", 0), cr = next("\r", 0); Math.min(lf, cr) < Infinity; ) {
+      const at = Math.min(lf, cr);
+      if (!final && at === cr && cr === rest.length - 1) break; // an LF may follow
+      each(rest.slice(from, at), "\n");
+      from = at + (at === cr && lf === cr + 1 ? 2 : 1);
+      if (lf < from) lf = next("\n", from);
+      if (cr < from) cr = next("\r", from);
+    }
+    rest = rest.slice(from);
+    if (final && rest) each(rest, "");
+  };
+}
+
+// rowsOf returns a function that takes the lines of a table, null after the last, and calls
+// each(row) with its rows. The text of cells is bytes of UTF-8.
+function rowsOf(encoding, separator, each) {
+  let cells = null, cell = "", quoted = false, line = 0, start = 0, last = 0, size = 0, n = 0, ended = false;
+  const end = (reason = "") => {
+    const more = reason ? line - start : 0;
+    last = start + more + cells.join("").split("\n").length - 1;
+    each({ n: n++, number: start, more, cells, reason });
+    [cells, quoted, size] = [null, false, 0];
+  };
+  return (text, terminator) => {
+    if (ended) return;
+    if (text === null) return void (cells && end("unpaired-quotes"));
+    text = bytesOf(text, encoding) + terminator;
+    if (line++ === 0) text = text.replace(/^\xef\xbb\xbf/, "");
+    size += text.length;
+    if (size > mostRow) {
+      ended = true;
+      return each({ n, number: last + 1, more: 0, cells: [], reason: "endless-row" });
+    }
+    if (!cells && (text === "\n" || text === "")) return;
+    if (!cells) [cells, start] = [[], line];
+    for (let at = 0; ; ) {
+      if (!quoted) {
+        if (separator !== "\t") {
+          blanks.lastIndex = at;
+          at += blanks.exec(text)[0].length;
+        }
+        if (text[at] !== '"') {
+          const to = text.indexOf(separator, at);
+          const plainly = to < 0 ? text.slice(at).replace(/\n$/, "") : text.slice(at, to);
+          if (plainly.includes('"')) return end("unpaired-quotes");
+          cells.push(plainly);
+          if (to < 0) return end();
+          at = to + 1;
+          continue;
+        }
+        [quoted, cell, at] = [true, "", at + 1];
+      }
+      const mark = text.indexOf('"', at);
+      cell += text.slice(at, mark < 0 ? text.length : mark);
+      if (mark < 0) return; // the cell goes on in the next line
+      at = mark + 1;
+      if (text[at] === '"') cell += text[at++];
+      else {
+        if (text[at] !== separator && !["", "\n"].includes(text.slice(at))) return end("unpaired-quotes");
+        cells.push(cell);
+        quoted = false;
+        if (text[at++] !== separator) return end();
+      }
+    }
+  };
+}
+
+const readable = (cell) => plain.test(cell) ? cell.trim() : trim(new TextDecoder().decode(Uint8Array.from(cell, (c) => c.charCodeAt(0))));
+const widthOf = (cells) => cells.findLastIndex((cell) => readable(cell) !== "") + 1;
+const columnName = (cell) => cell.split(re(`[${edge}_.-]+`)).filter(Boolean).join(" ").toLowerCase();
+
+// sniff finds out how a table is read, by its first lines: column is 0 if that cannot be told.
+function sniff(encoding, start, lines, whole) {
+  const told = excel.exec(start);
+  let best = { score: -1 };
+  for (const separator of told ? told[1] : ",;\t|") {
+    let rows = [];
+    const take = rowsOf(encoding, separator, (row) => rows.push(row));
+    for (const l of lines) take(...l);
+    take(null);
+    if (!whole && rows.length > 1) rows.pop(); // it may be cut off
+    rows = rows.filter((row) => !row.reason && widthOf(row.cells));
+    const heading = told ? rows.shift()?.n ?? -1 : -1; // the number of the last row before the data
+    const t = { separator, columns: 1, column: 1, heading, score: 0, rows };
+    if (rows.length) {
+      const first = rows[0].cells.map(readable);
+      const columns = Math.max(...rows.map((row) => Math.min(widthOf(row.cells), first.length)));
+      const fits = [(cell) => keyNames.has(columnName(cell)), names].map((fit) => first.flatMap((cell, i) => (fit(cell) ? [i + 1] : []))).find((found) => found.length) ?? [];
+      if (columns > 1 && fits.length) t.score = 2;
+      else if (columns > 1 && most(rows.filter((row) => row.cells.length === first.length).length, rows.length)) t.score = 1;
+      if (t.score) [t.columns, t.column] = [columns, fits.length === 1 ? fits[0] : 0];
+      if (fits.length) t.heading = rows[0].n;
+    }
+    if (t.score > best.score || (t.score === best.score && t.columns > best.columns)) best = t;
+  }
+  const data = best.rows.filter(({ n, cells }) => n > best.heading && widthOf(cells) <= best.columns && cells.length >= best.columns);
+  best.sample = data.map(({ number, cells }) => ({ number, text: readable(cells[best.column - 1] ?? "") })).filter((l) => l.text);
+  return best;
+}
+
 // judge looks at the chunks of a file, and tells how far it is by progress(bytes).
 export async function judge(name, chunks, progress = () => {}) {
   const said = { encoding: "", lines: 0, blank: 0, keys: 0, repeats: 0, refused: {}, rejected: [], asked: [], warned: [], shape: "", same: 0, first: "", last: "" };
-  const sample = [], shapes = new Map(), known = newSet();
-  let head = new Uint8Array(0), left = new Uint8Array(0), rest = "", read = 0, clean, start = "", sampling = true, last = null;
-  const line = (text) => {
-    said.lines++;
-    const key = clean(text);
-    if (key === "") return void said.blank++;
-    if (sampling && (typeof key === "string" || key.text)) sample.push({ number: said.lines, text: key.text ?? key });
+  const shapes = new Map(), known = newSet();
+  let head = new Uint8Array(0), read = 0, take = null, finish = () => {}, last = null;
+  const found = (key, number, more = 0) => {
     if (typeof key !== "string") {
-      said.refused[key.reason] = (said.refused[key.reason] ?? 0) + 1;
-      if (said.rejected.length < keptLines) said.rejected.push({ line: said.lines, reason: key.reason });
+      said.refused[key.reason] = (said.refused[key.reason] ?? 0) + 1 + more;
+      for (let i = 0; i <= more && said.rejected.length < keptLines; i++) said.rejected.push({ line: number + i, reason: key.reason });
       return;
     }
     if (known(key)) return void said.repeats++;
@@ -279,56 +395,55 @@ export async function judge(name, chunks, progress = () => {}) {
     said.first ||= masked(key);
     last = key;
   };
-  const take = (bytes, final) => {
-    const [text, over] = unitsOf(left.length ? join(left, bytes) : bytes, said.encoding);
-    left = over;
-    rest += text;
-    if (final && left.length) rest += "\uD800"; // half a unit
-    const next = (mark, from) => (rest.indexOf(mark, from) + 1 || Infinity) - 1;
-    let from = 0;
-    for (let lf = next("\n", 0), cr = next("\r", 0); Math.min(lf, cr) < Infinity; ) {
-      const at = Math.min(lf, cr);
-      if (!final && at === cr && cr === rest.length - 1) break; // an LF may follow
-      line(rest.slice(from, at));
-      from = at + (at === cr && lf === cr + 1 ? 2 : 1);
-      if (lf < from) lf = next("\n", from);
-      if (cr < from) cr = next("\r", from);
-    }
-    rest = rest.slice(from);
-    if (final && rest) line(rest);
-  };
   const look = (final) => {
     said.encoding = encodingOf(head.subarray(0, headSize));
     if (!said.encoding) return false;
-    clean = cleaner(said.encoding);
-    const some = head.subarray(0, inspected);
-    start = said.encoding === "utf-8" ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(some) : unitsOf(some, said.encoding)[0];
-    take(some, final && head.length <= inspected);
-    sampling = false;
-    if (!final || head.length > inspected) { // the last line is cut off, and left out unless it is the only one
-      const cut = rest && clean(rest);
-      const text = cut.text ?? cut;
-      if (sample.length > 1 && (typeof text !== "string" || !text)) sample.pop();
-      if (!sample.length && typeof text === "string" && text) sample.push({ number: 1 + said.lines, text });
+    const some = head.subarray(0, inspected), whole = final && head.length <= inspected, lines = [], clean = cleaner(said.encoding);
+    const start = (said.encoding === "utf-8" ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(some) : unitsOf(some, said.encoding)[0]).replace(new RegExp(`^[${edge}]+`, "u"), "");
+    splitter(said.encoding, (...line) => lines.push(line))(some, true);
+    const sample = lines.map(([line], i) => ({ number: i + 1, text: clean(line).text ?? clean(line) })).filter(({ text }) => typeof text === "string" && text);
+    if (!whole && sample.length > 1) sample.pop(); // it may be cut off
+    let each = (line) => {
+      said.lines++;
+      const key = clean(line);
+      if (key === "") said.blank++;
+      else found(key, said.lines);
+    };
+    Object.assign(said, inspect(start, sample));
+    if (/\.csv$/i.test(name) && !said.asked.some(({ what }) => what === "json" || what === "html")) {
+      const table = sniff(said.encoding, start, lines, whole), cleanCell = cleaner("utf-8");
+      Object.assign(said, table.column ? inspect("", table.sample) : { asked: [], warned: [], cause: "no-column" });
+      each = rowsOf(said.encoding, table.separator, ({ n, number, more, cells, reason }) => {
+        said.lines += 1 + more;
+        const width = widthOf(cells);
+        if (!reason && !width) return void said.blank++;
+        if (!reason && n <= table.heading) reason = "skipped-heading";
+        else if (!reason && (width > table.columns || cells.length < table.columns)) reason = "other-columns";
+        found(reason ? { reason } : cleanCell(cells[table.column - 1]) || { reason: "no-key" }, number, more);
+      });
+      finish = () => each(null);
+      if (!table.column) each = () => {};
     }
-    if (!/\.csv$/i.test(name)) Object.assign(said, inspect(trim(start), sample));
     if (/\.as-is\.txt$/i.test(name)) said.asked = [];
-    if (head.length > inspected) take(head.subarray(inspected), final);
+    take = splitter(said.encoding, (...line) => each(...line));
+    take(head, final);
     return true;
   };
   for await (const chunk of chunks) {
     read += chunk.length;
-    if (!clean) {
+    if (take) take(chunk, false);
+    else {
       head = join(head, chunk);
       if (head.length > inspected && !look(false)) break;
-    } else take(chunk, false);
+    }
     progress(read);
   }
-  if (!clean && head.length && !look(true)) return { ...said, cause: /^PK\x03\x04|^\x1f\x8b|^7z|^Rar!/.test(String.fromCharCode(...head.subarray(0, 8))) ? "archive" : "binary" };
-  if (clean && !(head.length <= inspected)) take(new Uint8Array(0), true);
+  if (take) take(new Uint8Array(0), true);
+  else if (head.length && !look(true)) return { ...said, cause: /^PK\x03\x04|^\x1f\x8b|^7z|^Rar!/.test(String.fromCharCode(...head.subarray(0, 8))) ? "archive" : "binary" };
+  finish();
   if (last !== null) said.last = masked(last);
   for (const [shape, n] of shapes) if (n > said.same) [said.shape, said.same] = [shape, n];
-  if (said.lines === said.blank) said.cause = "empty";
+  if (said.lines === said.blank) said.cause ??= "empty";
   return said;
 }
 
