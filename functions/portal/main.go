@@ -78,6 +78,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 			uploads:      &settings.Uploads{Store: store, Files: files, Reports: reports, Ranges: ranges, Loaded: store, Answers: store, Now: time.Now},
 			keys:         &settings.Keys{Pools: store, Files: files},
 			jobs:         &inventory.Jobs{Store: store, Pools: store, Uploads: store, Merchants: store, Queue: jobs, Now: time.Now},
+			leftOut:      &settings.LeftOut{Store: store, Reports: reports},
 			exports:      &inventory.Exports{Jobs: store, Files: reports, Now: time.Now},
 			blocker: &inventory.Blocker{
 				Merchants: store, Keys: store, Finder: &inventory.Finder{Merchants: merchants, Keys: store, Lines: store, Uploads: store}, Now: time.Now,

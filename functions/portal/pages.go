@@ -217,6 +217,12 @@ func (p *portal) write(w http.ResponseWriter, r *http.Request, v *visit, a answe
 		io.WriteString(w, a.alone)
 		return
 	}
+	if a.file != nil {
+		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+		w.Header().Set("Content-Disposition", `attachment; filename="`+a.file.name+`"`)
+		io.WriteString(w, a.file.content)
+		return
+	}
 	if a.json != nil {
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(a.json)

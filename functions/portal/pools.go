@@ -30,6 +30,7 @@ type stock struct {
 	keys         *settings.Keys
 	forms        *settings.Forms
 	jobs         *inventory.Jobs
+	leftOut      *settings.LeftOut
 	exports      *inventory.Exports
 	blocker      *inventory.Blocker
 }

@@ -116,7 +116,7 @@ func TestPools_foreign(t *testing.T) {
 	w.newPool("acme", "elden")
 	id := w.read("acme", "elden", nil)
 	b := w.signIn("bob@bravo.example")
-	for _, path := range []string{"/portal/pools/elden", "/portal/pools/elden/settings", "/portal/pools/elden/add", "/portal/pools/elden/delete", "/portal/uploads/" + id, "/portal/uploads/" + id + "/withdraw", "/portal/uploads/" + id + "/report"} {
+	for _, path := range []string{"/portal/pools/elden", "/portal/pools/elden/settings", "/portal/pools/elden/add", "/portal/pools/elden/delete", "/portal/uploads/" + id, "/portal/uploads/" + id + "/withdraw", "/portal/uploads/" + id + "/report", "/portal/uploads/" + id + "/left-out"} {
 		if p := b.get(path); p.status != 404 {
 			t.Errorf("%s is answered %d", path, p.status)
 		}
@@ -145,6 +145,9 @@ func (w *world) read(merchant, name string, alter func(*upload.Upload)) (id stri
 	if ok, err := w.store.MoveUpload(w.Context(), "", u, nil); !ok || err != nil {
 		w.Fatalf("upload %s: %v, %v", u.ID, ok, err)
 	}
+	if u.State == upload.Finished {
+		w.files.put(u.ReportName(), `{"v":1,"lines":[]}`)
+	}
 	return u.ID
 }
 
@@ -163,6 +166,19 @@ func TestUploads_report(t *testing.T) {
 	if p := b.send("GET", "/portal/uploads/"+id+"/report", nil); p.status != 303 || !strings.HasPrefix(p.headers["Location"], "https://reports.example/reports/acme/") {
 		t.Errorf("the report is answered %d %s", p.status, p.headers["Location"])
 	}
+	w.files.files = nil
+	if p := b.get("/portal/uploads/" + id + "/left-out"); p.status != 404 {
+		t.Errorf("the lines of a report that is gone are answered %d", p.status)
+	}
+	w.files.files = map[string]string{"reports/acme/" + id + ".json": `{"v":1,"refused":{"lines":7},"lines": [
+    {"line":2,"reason":"sold","soldAt":"2026-05-23T12:00:00Z"},
+    {"line":7,"reason":"too-long"}
+  ]}`}
+	left := b.get("/portal/uploads/" + id + "/left-out")
+	if want := "line,why,sold at\n2,already sold,2026-05-23T12:00:00Z\n7,\"longer than 2,048 bytes\",\n"; left.body != want || left.headers["Content-Disposition"] != `attachment; filename="left-out-`+id+`.csv"` || !strings.HasPrefix(left.headers["Content-Type"], "text/csv") {
+		t.Errorf("the lines: %v\n%s", left.headers, left.body)
+	}
+	report.has("Download these lines as a table")
 	b.get("/portal/uploads/"+id+"/withdraw").has("This cannot be undone", "1 key")
 	b.post("/portal/uploads/"+id+"/withdraw", nil).has("From now on no key of this file is sold", "Withdraw unsold keys of a file")
 	b.get("/portal/uploads/" + id).has("Withdrawn").hasNot("Undo:")

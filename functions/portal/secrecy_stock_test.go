@@ -53,6 +53,7 @@ func (s *sandbox) stockCalls() []screenCall {
 		{"/portal/uploads", nil, nil},
 		{"/portal/uploads/" + s.upload(upload.Finished), nil, nil},
 		{"/portal/uploads/" + s.upload(upload.Loading), nil, nil},
+		{"/portal/uploads/" + s.upload(upload.Finished) + "/left-out", nil, nil},
 		{"/portal/uploads/" + s.upload(upload.NeedsConfirmation) + "/load", func() url.Values { return url.Values{"skip_heading": {"yes"}} }, nil},
 		{"/portal/uploads/" + s.upload(upload.Finished) + "/withdraw", func() url.Values { return url.Values{} }, nil},
 		{"/portal/pools/elden/move", nil, nil},

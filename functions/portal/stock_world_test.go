@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +24,7 @@ func (w *world) stock() stock {
 		uploads:      &settings.Uploads{Store: w.store, Files: w.files, Reports: w.files, Ranges: w.queue, Loaded: w.store, Answers: w.store, Now: w.now},
 		keys:         &settings.Keys{Pools: w.store, Files: w.files},
 		forms:        &settings.Forms{Pools: w.store, Files: w.files},
+		leftOut:      &settings.LeftOut{Store: w.store, Reports: w.files},
 		exports:      &inventory.Exports{Jobs: w.store, Files: w.files, Now: w.now},
 		blocker: &inventory.Blocker{
 			Merchants: w.store, Keys: w.store, Finder: &inventory.Finder{Merchants: w.store, Keys: w.store, Lines: w.store, Uploads: w.store}, Now: w.now,
@@ -61,6 +64,26 @@ func (f *fakeFiles) PresignReport(_ context.Context, name string, _ time.Duratio
 
 func (f *fakeFiles) PresignFile(_ context.Context, object, file string, _ time.Duration) (string, error) {
 	return "https://reports.example/" + object + "?X-Amz-Signature=0&file=" + file, nil
+}
+
+func (f *fakeFiles) put(name, content string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.files == nil {
+		f.files, f.digests = map[string]string{}, map[string]string{}
+	}
+	f.files[name] = content
+}
+
+// Open opens a report.
+func (f *fakeFiles) Open(_ context.Context, name string) (io.ReadCloser, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	content, there := f.files[name]
+	if !there {
+		return nil, upload.ErrGone
+	}
+	return io.NopCloser(strings.NewReader(content)), nil
 }
 
 // fakeQueue counts messages.

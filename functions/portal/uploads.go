@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"keypool/shared/job"
@@ -21,6 +23,7 @@ func (p *portal) uploadScreens() []screen {
 		{pattern: "GET /portal/uploads", does: "list-uploads", serve: p.uploadList},
 		{pattern: "GET /portal/uploads/{upload}", does: "get-upload", serve: p.upload},
 		{pattern: "GET /portal/uploads/{upload}/report", does: "get-upload", serve: p.uploadReport},
+		{pattern: "GET /portal/uploads/{upload}/left-out", does: "get-upload", serve: p.leftOutLines},
 		{pattern: "POST /portal/uploads/{upload}/load", does: "load-upload", serve: p.loadUpload},
 		{pattern: "GET /portal/uploads/{upload}/withdraw", does: "withdraw-upload", serve: p.askWithdraw},
 		{pattern: "POST /portal/uploads/{upload}/withdraw", does: "withdraw-upload", serve: p.withdraw},
@@ -227,6 +230,30 @@ func (p *portal) uploadReport(v *visit) (answer, error) {
 		err = errNotFound
 	}
 	return answer{see: report}, err
+}
+
+// leftOutLines answers the lines of a file that brought no new key, as a table: their numbers and
+// why, and no text.
+func (p *portal) leftOutLines(v *visit) (answer, error) {
+	lines, more, err := p.leftOut.Lines(v.Context(), v.Merchant, v.PathValue("upload"))
+	if err != nil {
+		return answer{}, err
+	}
+	var table strings.Builder
+	rows := csv.NewWriter(&table)
+	rows.Write([]string{"line", "why", "sold at"})
+	for _, line := range lines {
+		sold := ""
+		if !line.SoldAt.IsZero() {
+			sold = line.SoldAt.In(v.zone()).Format(time.RFC3339)
+		}
+		rows.Write([]string{strconv.Itoa(line.Line), line.Reason.Words(), sold})
+	}
+	if more > 0 {
+		rows.Write([]string{"", phrase.Count(more, "more line") + ": the whole report names each", ""})
+	}
+	rows.Flush()
+	return answer{file: &file{"left-out-" + v.PathValue("upload") + ".csv", table.String()}}, nil
 }
 
 func (p *portal) loadUpload(v *visit) (answer, error) {

@@ -39,12 +39,16 @@ type answer struct {
 	see    string // the address to go to, with GET, in place of a page
 	alone  string // HTML that is no page of the portal's, such as a mail in its frame
 	policy string // the Content-Security-Policy of such HTML
+	file   *file  // to be stored by the browser, in place of a page
 	json   any    // what a script asked for, in place of a page
 	sends  string // the origin that the page's forms and scripts send files to besides; "": none
 	secret bool   // the page holds what is shown once, and kept nowhere
 
 	cookies func(http.ResponseWriter) // sets cookies; nil: none
 }
+
+// file is a table that a browser stores.
+type file struct{ name, content string }
 
 // band is a sentence above a page: what was done, or what is wrong.
 type band struct {
