@@ -83,7 +83,7 @@ var orderActs = []orderAct{
 	{
 		name: "release", operation: "release-order", title: "Release", button: "Release", fields: []string{"disputes"},
 		says: func(_ *visit, lines []order.Fulfillment) []string {
-			says := []string{"It gets its keys, in its old place of the queue, and its mail. A mail cannot be taken back."}
+			says := []string{"It gets its keys, in its old place in the queue, and its mail. A mail cannot be taken back."}
 			for _, line := range lines {
 				if line.State() == order.OnHold {
 					says = append(says, productName(line)+" is on hold: "+phrase.List(heldFor(line))+".")
@@ -116,7 +116,7 @@ var orderActs = []orderAct{
 		says: func(_ *visit, lines []order.Fulfillment) []string {
 			says := []string{"What is given back is not delivered any more. The customer is not told, and nothing is paid back: do that at the platform.", "This cannot be undone."}
 			if slices.ContainsFunc(lines, func(f order.Fulfillment) bool { return f.KeysSeen() && f.Allocated > 0 }) {
-				says = append(says, "Its keys were mailed or shown, so that they are never sold again: they are void, or the customer keeps them.")
+				says = append(says, "Its keys were mailed or shown, so that they are never sold again: nobody gets them again, or the customer keeps them.")
 			}
 			return says
 		},
@@ -204,7 +204,7 @@ func lastMail(m outbox.Entry) string {
 	case outbox.Bounced:
 		return "came back"
 	case outbox.Complained:
-		return "was called spam"
+		return "was marked as spam"
 	case outbox.Failed:
 		return "could not be sent"
 	default:
@@ -650,7 +650,7 @@ func (p *portal) several(v *visit) (answer, error) {
 	seen = seen[:min(len(seen), 2*listed)]
 	if v.form.Get("sure") == "" {
 		c := confirmation{Does: ordersPath + "/several", Values: [][2]string{{"act", act}, {"sure", "1"}}, Back: ordersPath, Reason: reasonOfOrder, Button: "Release", Says: []string{
-			phrase.Capital(phrase.Count(len(seen), "line is", "lines are")) + " released from hold, as far as they are on hold: they get their keys, in their old places of the queue, and their mails.",
+			phrase.Capital(phrase.Count(len(seen), "order line is", "order lines are")) + " released from hold, as far as they are on hold: they get their keys, in their old places in the queue, and their mails.",
 			"A mail cannot be taken back. What has changed meanwhile is left as it is.",
 		}}
 		title := "Release several"
@@ -723,13 +723,13 @@ func (p *portal) decideHeld(v *visit) (answer, error) {
 			Does: ordersPath + "/held", Back: back, Reason: reasonOfOrder, Button: title, Stop: act == "reject",
 			Values: [][2]string{{"act", act}, {"side", string(side)}, {"sure", "1"}, {"until", strconv.FormatInt(v.now.UnixMilli(), 10)}},
 			Says: []string{
-				"All lines that your rules, or the brake, hold until now are released: they get their keys, in their old places of the queue, and their mails. A mail cannot be taken back.",
+				"All order lines that your rules, or the brake, hold until now are released: they get their keys, in their old places in the queue, and their mails. A mail cannot be taken back.",
 				"What is on hold for another reason too, such as a dispute, stays on hold.",
 			},
 		}
 		if act == "reject" {
 			c.Says = []string{
-				"All lines that your rules, or the brake, hold until now are given back, without a key. The customers are not told, and nothing is paid back: do that at the platform.",
+				"All order lines that your rules, or the brake, hold until now are given back, without a key. The customers are not told, and nothing is paid back: do that at the platform.",
 				"This cannot be undone.",
 			}
 		}

@@ -145,7 +145,7 @@ func byHandSays(lines []order.Fulfillment, keys int) []string {
 	if lines[0].Side == pool.Test {
 		what += " It is a test: it takes test keys alone."
 	}
-	return []string{what, "The mail goes out at once, and cannot be taken back. If keys are missing, the order waits for them in line, as any other. Rules of review do not hold it; the brake does."}
+	return []string{what, "The mail goes out at once, and cannot be taken back. If keys are missing, the order waits for them in the queue, as any other. Rules of review do not hold it; the brake does."}
 }
 
 // byHandGets says what a line gets, and where that comes from.

@@ -419,7 +419,7 @@ func orderNeeds(v *visit, page search.Page) (list []need) {
 			say("stop", count("mail")+says, path, either(corrects, "Correct "+phrase.Plural(n, "it", "them"), look))
 		case order.MendConnect:
 			may := v.may("put-product")
-			do, to := either(may, "Connect it", look), either(may, newProductPath(g.about), path)
+			do, to := either(may, "Choose its pool", look), either(may, newProductPath(g.about), path)
 			say("stop", "No pool feeds the product "+g.about+": "+phrase.Count(n, "order")+or+phrase.Plural(n, " waits.", " wait."), to, do)
 		case order.MendDispute:
 			say("warn", count("order")+phrase.Plural(n, " is", " are")+" in dispute: nothing is sent until the platform says how that ended.", path, look)

@@ -132,9 +132,9 @@ func TestHome_needs(t *testing.T) {
 	words, at := home.words(), -1
 	for _, says := range []string{
 		"The brake is set by Ada Byron", "Waits for keys 3 orders wait for keys of elden, the first of them for 2 hours. Add keys now", "Mail came back 1 mail reached nobody. Correct it",
-		"No pool feeds the product 4712: 1 order waits. Connect it", "1 order is held until somebody decides",
+		"No pool feeds the product 4712: 1 order waits. Choose its pool", "1 order is held until somebody decides",
 		"The file elden-december.txt does not look like", "2 keys are left in nova. Add keys",
-		"Orders 6, 4 waiting for keys", "Keys 1 sent", "0 delivered, 1 bounced", "3 orders wait",
+		"Orders 6, 4 waiting for keys", "Keys 1 sent", "0 delivered, 1 came back", "3 orders wait",
 	} {
 		next := strings.Index(words[at+1:], says)
 		if next < 0 {
@@ -148,7 +148,7 @@ func TestHome_needs(t *testing.T) {
 	w.signIn("stan@acme.example").get("/portal").has("3 orders wait for keys of elden").hasNot("reached nobody", "4712", "Orders 6", "The brake")
 	// What somebody cannot do, they are not asked to.
 	w.person("acme", "sue", "Sue", "sue@acme.example", access.Support)
-	w.signIn("sue@acme.example").get("/portal").has("Waits for keys 3 orders wait for keys of elden, the first of them for 2 hours. Look at the orders", "1 mail reached nobody. Look at it", "4712: 1 order waits. Look at it").hasNot("Add keys", "Connect it", "Release or reject")
+	w.signIn("sue@acme.example").get("/portal").has("Waits for keys 3 orders wait for keys of elden, the first of them for 2 hours. Look at the orders", "1 mail reached nobody. Look at it", "4712: 1 order waits. Look at it").hasNot("Add keys", "Choose its pool", "Release or reject")
 	w.person("acme", "rita", "Rita", "rita@acme.example", access.Read)
 	w.signIn("rita@acme.example").get("/portal").has("Look at the pool", "The file elden-december.txt does not look like a list of keys. Look at it").hasNot("Add keys", "Correct it")
 }

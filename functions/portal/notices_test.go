@@ -195,7 +195,7 @@ func TestOrders_decideAllOnHold(t *testing.T) {
 	s.later(time.Second)
 	form := asked.form()
 	for range 2 { // a double press is one act
-		ada.post("/portal/orders/held", form).has("2 lines were released from hold.")
+		ada.post("/portal/orders/held", form).has("2 order lines were released from hold.")
 	}
 	for line, want := range map[order.LineID]order.State{one.ID: order.Waiting, two.ID: order.Waiting, test.ID: order.OnHold, late.ID: order.OnHold} {
 		if now, _, err := s.store.Fulfillment(t.Context(), line); err != nil || now.State() != want {
@@ -204,7 +204,7 @@ func TestOrders_decideAllOnHold(t *testing.T) {
 	}
 	ada.get(held+"&side=test").has("T-1", "Reject all")
 	asked = ada.post("/portal/orders/held", url.Values{"act": {"reject"}, "side": {"test"}}).has("Reject all on hold", "This cannot be undone.")
-	ada.post("/portal/orders/held", asked.form()).has("1 line was rejected.")
+	ada.post("/portal/orders/held", asked.form()).has("1 order line was rejected.")
 	if got := s.line(test); got.State() != order.Returned {
 		t.Errorf("the test order is %s", got.State())
 	}

@@ -218,7 +218,7 @@ func newLineView(f order.Fulfillment, origins map[pool.KeyID]inventory.Origin, p
 	}
 	switch {
 	case place == 1:
-		line.Waits = "It is the first in line."
+		line.Waits = "It is the first in the queue."
 	case place >= mostInQueue:
 		line.Waits = "At least " + phrase.Number(mostInQueue-1) + " wait before it."
 	case place > 1:
@@ -250,10 +250,10 @@ func mend(v *visit, f order.Fulfillment, whole wholeOrder, known bool) (mendView
 		m.Says = []string{"It is on hold for good: its customer was erased, and there is nobody to send anything to. Give it back."}
 		m.Path, m.Text = link("return-order", "return", "Give back…")
 	case order.MendHold:
-		m.Says = []string{"It gets no key and no mail: " + phrase.List(heldFor(f)) + ". Release it, and it goes on, in its old place of the queue."}
+		m.Says = []string{"It gets no key and no mail: " + phrase.List(heldFor(f)) + ". Release it, and it goes on, in its old place in the queue."}
 		m.Path, m.Text = link("release-order", "release", "Release…")
 	case order.MendConnect:
-		m.Says = []string{"No pool feeds the product " + f.ConnectedBy() + ". Connect it, or set the code that all its orders get: the order gets its keys by itself then."}
+		m.Says = []string{"No pool feeds the product " + f.ConnectedBy() + ". Choose a pool for it, or set the code that all its orders get: the order gets its keys by itself then."}
 		if v.may("put-product") {
 			m.Path, m.Text = newProductPath(f.ConnectedBy()), "Connect the product"
 			if known {

@@ -233,9 +233,9 @@ func counted(q url.Values, name string) string {
 	n := 0
 	for _, digit := range q.Get(name) {
 		if digit < '0' || digit > '9' || n > 1000 {
-			return "some lines were"
+			return "some order lines were"
 		}
 		n = n*10 + int(digit-'0')
 	}
-	return phrase.Count(n, "line") + " " + phrase.Plural(n, "was", "were")
+	return phrase.Count(n, "order line") + " " + phrase.Plural(n, "was", "were")
 }

@@ -208,7 +208,7 @@ func TestOrder_waits(t *testing.T) {
 	first, second := s.sell("acme", "A-1", 1), s.sell("acme", "A-2", 3)
 	unfed := s.sell("acme", "A-3", 1, func(f *order.Fulfillment) { f.Product, f.Title = "unknown/1", "" })
 	ada := s.signIn("ada@acme.example")
-	ada.get(pathOf(first)).has("Waits for keys", "The pool elden is short of keys: 1 key is missing.", "It is the first in line.", "Add keys")
+	ada.get(pathOf(first)).has("Waits for keys", "The pool elden is short of keys: 1 key is missing.", "It is the first in the queue.", "Add keys")
 	ada.get(pathOf(second)).has("3 keys are missing", "1 order waits before it.")
 	p := ada.get(pathOf(unfed)).has("No pool feeds it", "No pool feeds the product unknown/1.", "Connect the product")
 	if !strings.Contains(p.body, `href="`+newProductPath("unknown/1")+`"`) {
@@ -462,9 +462,9 @@ func TestOrders_listAndFilter(t *testing.T) {
 	p := ada.post("/portal/orders/several", form).has("2 mails with keys are sent again", "A mail cannot be taken back.")
 	sure := url.Values{"act": {"send"}, "sure": {"1"}, "seen": {seenOf(s.line(sold)), seenOf(waits)}, "once": {onceField.FindStringSubmatch(p.body)[1]}}
 	s.mail(sold)
-	ada.post("/portal/orders/several", sure).has("No lines were mailed again. 2 lines were left alone")
+	ada.post("/portal/orders/several", sure).has("No order lines were mailed again. 2 order lines were left alone")
 	sure = url.Values{"act": {"send"}, "sure": {"1"}, "seen": {seenOf(s.line(sold)), seenOf(waits)}}
-	ada.post("/portal/orders/several", sure).has("1 line was mailed again. 1 line was left alone")
+	ada.post("/portal/orders/several", sure).has("1 order line was mailed again. 1 order line was left alone")
 }
 
 func TestFind(t *testing.T) {

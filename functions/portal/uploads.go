@@ -118,7 +118,7 @@ var causes = map[upload.Cause]cause{
 	upload.Binary:      {"It is not a text file: a spreadsheet or an archive, perhaps.", "Save the keys as a text file, one key a line, or as .csv, and add that."},
 	upload.NoColumn:    {"We cannot tell which of its columns holds the keys.", "Call one column, and only one, key, license, code or serial in the first line. Then add the file again."},
 	upload.NoKeys:      {"Every line was refused, or there is only a heading.", "Mend the file, and add it again."},
-	upload.Misplaced:   {"It lies in the wrong place of the bucket, so that nobody knows its pool.", "Add it again at the page of its pool."},
+	upload.Misplaced:   {"It was put into the wrong folder, so that nobody knows which pool it is for.", "Add it again at the page of its pool."},
 	upload.UnknownPool: {"It waits for its pool, which does not exist.", "Make the pool, and the file is read by itself."},
 	upload.UsedTicket:  {"Its form had brought another file before.", "Add it again at the page of its pool."},
 	upload.Gone:        {"It was removed before it was read.", "If that was not meant, add it again: a key that was added already is not added twice."},

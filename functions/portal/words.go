@@ -52,7 +52,7 @@ func mailMark(m outbox.Entry) mark {
 	case outbox.Bounced:
 		return mark{"stop", "Mail came back"}
 	case outbox.Complained:
-		return mark{"warn", "Called spam"}
+		return mark{"warn", "Marked as spam"}
 	case outbox.Failed:
 		return mark{"stop", "Mail failed"}
 	case outbox.None:

@@ -19,6 +19,7 @@ const (
 	toHeld         = "/orders?show=on_hold"
 	toAttention    = "/orders?show=attention"
 	toBrake        = "/orders/brake"
+	toRefused      = "/orders/refused"
 	toPools        = "/pools"
 	toUploads      = "/uploads"
 	toJobs         = "/jobs"
@@ -29,7 +30,7 @@ const (
 	toPeople       = "/settings/people"
 	toTokens       = "/settings/tokens"
 	toMailSettings = "/settings/mail"
-	toAudit        = "/settings/audit"
+	toShop         = "/settings/shop"
 )
 
 // button leads to the page of the portal where what the notice tells is mended. What is told to
@@ -85,7 +86,9 @@ func (w noticeWriter) leads() (says, path string) {
 	case notice.ChangedRepeat, notice.RefundFailed, notice.RefundUnclear, notice.RefundMatched, notice.PaidAfterReturn, notice.PaidAgain,
 		notice.RiskAfterKeys, notice.RenewalWaits, notice.AddressMended:
 		return w.leadsToOrder("See the order", "See the orders", toAttention)
-	case notice.OrderRefused, notice.PaymentIgnored, notice.UnknownEvent:
+	case notice.OrderRefused, notice.PaymentIgnored:
+		return "See what was wrong", toRefused
+	case notice.UnknownEvent:
 		return "See what came in", w.accountPath()
 	case notice.NotSigned, notice.CatchupFailed, notice.WebhookInactive:
 		return "Mend the connection", w.accountPath()
@@ -108,7 +111,7 @@ func (w noticeWriter) leads() (says, path string) {
 		return "See the sender", toMailSettings
 	case notice.ChangedAddress:
 		if f.Address == "" {
-			return "See who changed it", toAudit
+			return "See where notices go", toShop
 		}
 	case notice.SignIn, notice.SampleMail, notice.KeysElsewhere, notice.Misplaced: // none, or one of its own
 	}
@@ -153,7 +156,7 @@ func (w noticeWriter) leadsToProduct() (says, path string) {
 	case products[0].Ships:
 		return "See the product", productPath(products[0].ID)
 	}
-	return "Connect the product", toNewProduct + url.QueryEscape(products[0].ID)
+	return "Choose its pool", toNewProduct + url.QueryEscape(products[0].ID)
 }
 
 // leadsToUpload leads to the report of the one file, else to the list.
@@ -175,16 +178,13 @@ func (w noticeWriter) accountPath() string {
 	if f.Account != "" {
 		names = append(names, f.Account)
 	}
-	for _, r := range f.Refused {
-		names = append(names, r.Account)
-	}
 	if w.n.Kind == notice.NewSecret || w.n.Kind == notice.ChangedAccount {
 		for _, c := range f.Changed {
 			names = append(names, c.Name)
 		}
 	}
 	slices.Sort(names)
-	if names = slices.Compact(names); len(names) != 1 || f.Count > max(1, len(f.Refused)) {
+	if names = slices.Compact(names); len(names) != 1 || f.Count > 1 {
 		return toPlatforms
 	}
 	return toPlatforms + "/" + url.PathEscape(names[0])

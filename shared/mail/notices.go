@@ -182,7 +182,7 @@ func (w noticeWriter) empty() letter {
 		turn = "The order is safe and is served as soon as there are keys for it; the customer is mailed by itself."
 	}
 	if f.HeadNeeds > 1 && f.Waiting > 1 {
-		turn += fmt.Sprintf(" The first in line needs %s at once: smaller orders behind it wait for their turn.", phrase.Count(f.HeadNeeds, "key"))
+		turn += fmt.Sprintf(" The first in the queue needs %s at once: smaller orders behind it wait for their turn.", phrase.Count(f.HeadNeeds, "key"))
 	}
 	l.Words = words(what, turn, w.howToRestock())
 	l.Details = w.facts("Pool", w.pool(), "Orders that wait", phrase.Number(f.Waiting), "Keys they need", phrase.Number(missing), "Seen", w.moment(w.n.RaisedAt))
@@ -305,7 +305,7 @@ func (w noticeWriter) refusals(title string) []details {
 		list.add(first(r.Order, "without a number")+" ("+r.Account+")", r.Cause)
 	}
 	if more := f.Count - len(f.Refused); more > 0 {
-		list.add("And "+phrase.Number(more)+" more", "on the page of the account")
+		list.add("And "+phrase.Number(more)+" more", "in the Merchant Portal, under Orders")
 	}
 	return append([]details{list}, w.facts("Seen", w.moment(w.n.RaisedAt))...)
 }
@@ -633,9 +633,9 @@ func (w noticeWriter) complained() letter {
 	}
 	return letter{
 		Badge: warn("Please look"),
-		Title: phrase.Capital(phrase.Count(f.Count, "customer marked our mail as unwanted.", "customers marked our mail as unwanted.")),
+		Title: phrase.Capital(phrase.Count(f.Count, "customer marked our mail as spam.", "customers marked our mail as spam.")),
 		Words: words(
-			"They got the mail for their order and reported it as spam. It happens by mistake, and it happens when somebody gets a mail for an order that is not theirs.",
+			"They got the mail for their order, and said in their mail program that it is spam. It happens by mistake, and it happens when somebody gets a mail for an order that is not theirs.",
 			"Please look whether these orders are genuine. Mail providers count such reports against the sender.",
 		),
 		Details: w.facts(phrase.Plural(f.Count, "Order", "Orders"), w.orders()),

@@ -18,7 +18,7 @@ func (w noticeWriter) heldForReview() letter {
 		Words: words(
 			fmt.Sprintf("By your rules, %s looked at before %s. No key was sent, and the customer was not told.",
 				phrase.Plural(f.Count, "this order line is", "these order lines are"), phrase.Plural(f.Count, "it gets keys", "they get keys")),
-			"Release what is in order: it gets its keys, in its old place in line, and is mailed. Reject what is not: it gets none. To pay the customer back is yours to do, at your payment platform.",
+			"Release what is in order: it gets its keys, in its old place in the queue, and is mailed. Reject what is not: it gets none. To pay the customer back is yours to do, at your payment platform.",
 		),
 	}
 	if f.Count == 1 && len(f.Held) == 1 {
