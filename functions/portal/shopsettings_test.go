@@ -116,7 +116,7 @@ func TestShopSettings_changedMeanwhile(t *testing.T) {
 	if p.status != http.StatusConflict || !strings.Contains(p.body, `value="Mine"`) {
 		t.Errorf("a change of what has changed is %d", p.status)
 	}
-	p.has("Somebody else has changed this meanwhile", "Somebody else has stored here: Theirs")
+	p.has("Not saved: somebody else has changed this meanwhile", "Somebody else has saved here: Theirs")
 	sent.Set("version", p.hidden("version"))
 	b.post(shopPath, sent).has("Saved.")
 	if got := w.acme(); got.Title != "Mine" || got.Version != 3 {
