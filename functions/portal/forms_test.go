@@ -82,49 +82,19 @@ var typedIn = map[string]string{
 	"address": "keys@acme.example", "keys.count": "1", "low_stock": "3", "reminder_hours": "24", "product": "acme-product", "quantity": "1",
 }
 
-// everyForm visits what is found by links from Home on, and returns the forms of those pages:
-// one of each address and its fields.
-func (b *browser) everyForm() []sentForm {
-	b.Helper()
+// formsOf returns the forms of pages: one of each address and its fields.
+func formsOf(pages []page) []sentForm {
 	var all []sentForm
-	seen, known, left := map[string]bool{}, map[string]bool{}, []string{"/portal"}
-	for len(left) > 0 {
-		at := left[0]
-		left = left[1:]
-		p := b.send("GET", at, nil)
-		if p.status == http.StatusSeeOther && strings.HasPrefix(p.headers["Location"], "/") {
-			p = b.follow(p)
-		}
+	known := map[string]bool{}
+	for _, p := range pages {
 		for _, f := range p.forms() {
 			if key := f.to + " " + strings.Join(slices.Sorted(maps.Keys(f.values)), " ") + f.values.Get("act"); !known[key] {
 				known[key] = true
 				all = append(all, f)
 			}
 		}
-		for _, found := range linkOf.FindAllStringSubmatch(p.body, -1) {
-			to, _, _ := strings.Cut(unescape(found[3]), "#")
-			path, _, _ := strings.Cut(to, "?")
-			if found[2] == "href" && strings.HasPrefix(to, "/portal") && !strings.HasPrefix(to, assetsPath) && !seen[path] {
-				seen[path] = true
-				left = append(left, to)
-			}
-		}
 	}
 	return all
-}
-
-// screenOf returns the screen that a form sends to.
-func (w *world) screenOf(to string) screen {
-	w.Helper()
-	path, _, _ := strings.Cut(to, "?")
-	for _, s := range w.portal.screens() {
-		method, pattern, _ := strings.Cut(s.pattern, " ")
-		literal := "^" + wildcards.ReplaceAllString(regexp.QuoteMeta(pattern), "[^/]+") + "$"
-		if method == http.MethodPost && regexp.MustCompile(strings.ReplaceAll(literal, `\{`, "{")).MatchString(path) {
-			return s
-		}
-	}
-	return screen{}
 }
 
 // Every form of every page acts once, however often it is sent, and leads to the same page. One
@@ -132,7 +102,7 @@ func (w *world) screenOf(to string) screen {
 func TestForms_twice(t *testing.T) {
 	t.Parallel()
 	s, _, _ := twoShops(t)
-	all := s.as(access.Owner).everyForm()
+	all := formsOf(s.as(access.Owner).crawl())
 	if len(all) < 30 {
 		t.Fatalf("only %d forms were found", len(all))
 	}

@@ -1,10 +1,12 @@
 package access_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -178,8 +180,10 @@ func TestSignIns_raced(t *testing.T) {
 	link, code := d.mailed(name)
 	var all sync.WaitGroup
 	var mu sync.Mutex
+	const browsers = 8
+	d.lookTogether(browsers)
 	in := 0
-	for i := range 8 {
+	for i := range browsers {
 		all.Go(func() {
 			try, secret := d.ByCode, code
 			if i%2 == 0 {
@@ -266,10 +270,12 @@ func TestSignIns_guessesSideBySide(t *testing.T) {
 	d := openDoor(t)
 	name := d.ask(adas, home)
 	_, code := d.mailed(name)
+	const guesses = 24
+	d.lookTogether(guesses)
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	tried := 0
-	for i := range 24 {
+	for i := range guesses {
 		all.Go(func() {
 			_, err := d.ByCode(t.Context(), name, other(code), access.At{From: fmt.Sprint("203.0.113.", i)})
 			mu.Lock()
@@ -287,6 +293,30 @@ func TestSignIns_guessesSideBySide(t *testing.T) {
 		_, _ = d.ByCode(t.Context(), name, other(code), access.At{From: home})
 	}
 	d.refuses(name, code, access.ErrSignInOver)
+}
+
+// together is a store that answers the first looks at a request once so many have looked.
+type together struct {
+	access.SignInStore
+	left  sync.WaitGroup
+	first atomic.Int32
+}
+
+// lookTogether has the first looks at a request end together.
+func (d *door) lookTogether(looks int) {
+	s := &together{SignInStore: d.store}
+	s.left.Add(looks)
+	s.first.Store(int32(looks))
+	d.SignIns.Store = s
+}
+
+func (s *together) SignIn(ctx context.Context, hash string) (access.SignIn, error) {
+	r, err := s.SignInStore.SignIn(ctx, hash)
+	if s.first.Add(-1) >= 0 {
+		s.left.Done()
+		s.left.Wait()
+	}
+	return r, err
 }
 
 // The mail is written a moment after it was asked for, for an address that somebody has: codes
