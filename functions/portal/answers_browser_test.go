@@ -47,7 +47,7 @@ func TestBrowser_answers(t *testing.T) {
 	b.Has("Released")
 
 	b.Go(rulesPath)
-	b.Type("Orders that cost more wait", "a lot of money")
+	b.Type("Put orders on hold that cost more than", "a lot of money")
 	b.Press("Save")
 	b.Has("Nothing was changed.")
 	b.Look("mistakes")
@@ -111,7 +111,7 @@ func TestBrowser_roles(t *testing.T) {
 		mayNotDo []string
 	}{
 		{"manager", []string{"Orders", "Settings", "New pool", "Add keys now"}, nil, []string{"Release", "Reject", "Erase"}, nil},
-		{"support", []string{"Orders", "Correct it"}, []string{"New pool", "Add keys now", "Platforms"}, nil, []string{"Show keys"}},
+		{"support", []string{"Orders", "reached nobody"}, []string{"New pool", "Add keys now", "Platforms"}, nil, []string{"Show keys"}},
 		{"stock", []string{"Pools", "Add keys now"}, []string{"Orders", "Correct it", "marcel@gmial.com", "New pool"}, nil, nil},
 		{"read", []string{"Orders", "Pools"}, []string{"New pool", "Add keys now", "Correct it"}, nil, []string{"Release", "Reject", "Give back", "Erase", "Show keys", "Hold"}},
 	} {

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -124,6 +125,24 @@ func TestPages_everythingOfferedIsThere(t *testing.T) {
 	}
 }
 
+// Every screen is found by links, but for those that lead on, and those of the script. So a new
+// one is looked at by TestBrowser_pages.
+func TestPages_everyScreenIsFound(t *testing.T) {
+	t.Parallel()
+	found := map[string]bool{"GET /portal/{rest}": true, "GET " + againPath: true, "GET /portal/arrived": true, "GET /portal/pools/{pool}/form": true}
+	for _, world := range worlds {
+		for _, p := range world(t).signIn("ada@acme.example").crawl() {
+			path, _, _ := strings.Cut(p.at, "?")
+			found[screenOf("GET", path)] = true
+		}
+	}
+	for _, s := range (&portal{}).screens() {
+		if strings.HasPrefix(s.pattern, "GET ") && !found[s.pattern] {
+			t.Errorf("no link leads to %s in any of the shops: sell, or set up, what does", s.pattern)
+		}
+	}
+}
+
 // worlds are shops to look at: a new one, one in the middle of its day, and one that has all set up.
 var worlds = map[string]func(*testing.T) *world{
 	"empty":   func(t *testing.T) *world { return open(t) },
@@ -161,7 +180,10 @@ func selling(t *testing.T) *seller {
 	s.sell("acme", "A-held", 1, func(f *order.Fulfillment) { f.Hold(order.HoldPaidBefore) })
 	s.sell("acme", "A-to-judge", 1, func(f *order.Fulfillment) { f.Hold(order.HoldReview) })
 	s.sell("acme", "A-test", 1, func(f *order.Fulfillment) { f.Side = pool.Test })
+	s.hasPages()
+	s.newPool("acme", "nova")
 	ada := s.signIn("ada@acme.example")
+	ada.post("/portal/pools/elden/move", url.Values{"once": {"one"}, "to": {"nova"}, "count": {"1"}, "side": {"live"}})
 	ada.post("/portal/platforms/_add/stripe", ada.get("/portal/platforms/_add/stripe").form())
 	ada.post("/portal/platforms/stripe/connect", ada.get("/portal/platforms/stripe/connect").with("secret.live", "whsec_live0123456789abcdef", "credential.live_key", "rk_live_0123456789abcdef"))
 	returned := s.sell("acme", "A-returned", 1)
