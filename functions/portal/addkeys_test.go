@@ -82,3 +82,27 @@ func TestAddKeys_signedForOneFile(t *testing.T) {
 		t.Errorf("who may not add keys gets a form: %d", p.status)
 	}
 }
+
+// Keys are added to an empty pool for which orders wait: the report says how these are served.
+func TestAddKeys_fillsOrders(t *testing.T) {
+	t.Parallel()
+	s := openSeller(t)
+	s.sell("acme", "1001", 1)
+	s.sell("acme", "1002", 2)
+	b := s.signIn("ada@acme.example")
+	b.get("/portal/pools/elden").has("2 orders wait")
+	report := b.post("/portal/pools/elden/paste", url.Values{"once": {"one"}, "text": {"ELDN-1\nELDN-2\nELDN-1\n"}}).has("Your keys have arrived").refreshes(true)
+	asked := s.ingest()
+	b.get(report.at).has("2 keys added, 1 line left out.", "2 orders that waited are being served").refreshes(true).hasNot("ELDN")
+	s.fill(asked)
+	served := b.get(report.at)
+	served.has("1 order that waited is being served").refreshes(true)
+	s.later(servedWithin)
+	b.get(report.at).has("1 order still waits", "add more keys.").refreshes(false)
+	b.post("/portal/pools/elden/paste", url.Values{"once": {"two"}, "text": {"ELDN-3\n"}})
+	s.fill(s.ingest())
+	b.get(report.at).has("Every order that waited for them has its keys.").refreshes(false)
+	for _, number := range []string{"1001", "1002"} {
+		b.post("/portal/find", url.Values{"find": {number}}).has("pasted.txt")
+	}
+}

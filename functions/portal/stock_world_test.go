@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -40,6 +41,7 @@ type fakeFiles struct {
 	mu      sync.Mutex
 	files   map[string]string
 	digests map[string]string
+	address string // of the bucket; "": of none
 }
 
 func (f *fakeFiles) PutNew(_ context.Context, name string, content []byte, digest string) (upload.Object, upload.Stat, string, error) {
@@ -102,7 +104,7 @@ func (q *fakeQueue) Send(_ context.Context, message any, _ time.Duration) error 
 func (f *fakeFiles) PresignForm(_ context.Context, form upload.Form, lasts time.Duration) (string, map[string]string, error) {
 	fields := map[string]string{"key": form.Name, "policy": fmt.Sprintf("%d-%d for %s", form.Least, form.Most, lasts)}
 	maps.Copy(fields, form.Fields)
-	return "https://uploads.example/", fields, nil
+	return cmp.Or(f.address, "https://uploads.example/"), fields, nil
 }
 
 func (f *fakeFiles) Head(_ context.Context, name string) (upload.Object, upload.Stat, bool, error) {

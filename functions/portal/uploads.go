@@ -11,7 +11,6 @@ import (
 
 	"keypool/shared/job"
 	"keypool/shared/phrase"
-	"keypool/shared/pool"
 	"keypool/shared/settings"
 	"keypool/shared/upload"
 )
@@ -67,7 +66,9 @@ type uploadData struct {
 	Job      string // the address of the job that withdraws it
 	Move     string // the address of the form that moves its keys
 	Seen     *browserCount
-	Fill     bool // orders that waited are being served
+	Fill     bool // orders that waited got keys of it
+	Waits    int  // orders that wait still
+	Serving  bool // they are being served: the page asks again
 }
 
 // tally is how many lines have an outcome.
@@ -130,6 +131,9 @@ var causes = map[upload.Cause]cause{
 // arrivingFor is how long a file may take from the bucket to its record.
 const arrivingFor = 3 * time.Minute
 
+// servedWithin is how long orders that waited may take to get their keys, once these are there.
+const servedWithin = 2 * time.Minute
+
 // sentAt returns when a file of that id was written, false if no id is made so.
 func sentAt(id string) (time.Time, bool) {
 	if len(id) < 32 {
@@ -151,7 +155,13 @@ func (p *portal) upload(v *visit) (answer, error) {
 	data := uploadData{
 		uploadRow: newUploadRow(u), ID: u.ID, Lines: read.Lines, Added: read.Counts[upload.Accepted], Finished: u.FinishedAt,
 		Going: u.State == upload.Loading || u.State == upload.Confirmed, Done: report != "",
-		Seen: browserCounted(v.URL.Query(), u), Fill: u.Side == pool.Live && read.Counts[upload.Accepted] > 0 && u.Withdrawal == "",
+		Seen: browserCounted(v.URL.Query(), u), Fill: read.Counts[upload.Accepted] > 0 && u.Withdrawal == "",
+	}
+	if data.Fill && u.State == upload.Finished {
+		if data.Waits, err = p.pools.Waiting(v.Context(), u.PoolID()); err != nil {
+			return answer{}, err
+		}
+		data.Serving = data.Waits > 0 && v.now.Sub(u.FinishedAt) < servedWithin
 	}
 	if u.Size > 0 {
 		data.Percent = int(100 * read.Bytes / u.Size)

@@ -171,6 +171,12 @@ func (s *Pools) Get(ctx context.Context, merchant, name string) (PoolStock, erro
 	return s.countOne(ctx, p)
 }
 
+// Waiting counts the lines that wait for keys of a pool side: exactly up to 1,000.
+func (s *Pools) Waiting(ctx context.Context, of pool.ID) (int, error) {
+	stock, err := s.Stock.Stock(ctx, []catalog.Pool{{Merchant: of.Merchant, Name: of.Pool, Shards: 1}}, s.Now())
+	return stock[of].Waiting, err
+}
+
 // Put creates or changes a pool, and returns it with its new version. Version of
 // next is ignored. Shards 0 keeps the number there is, or takes the default.
 func (s *Pools) Put(ctx context.Context, next catalog.Pool, by access.Principal, c Condition) (p PoolStock, created bool, err error) {
