@@ -43,7 +43,7 @@ func TestBrowser_judgesAFile(t *testing.T) {
 	b.Has("There is a heading. (line 1)")
 	b.Give("#file", file("table.csv", "no,license key\n1,ELDN-0001\n2,ELDN-0002\n3,\n"))
 	says("Please look")
-	b.Has("2 with a key, and a heading", "1 line that have no key in its column", "Upload 2 keys")
+	b.Has("2 with a key, and a heading", "1 line without a key in its column", "Upload 2 keys")
 	b.Look("add-judged-table")
 	b.Give("#file", file("columns.csv", "a,b\nc,d\n"))
 	says("Cannot be read")

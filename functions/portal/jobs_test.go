@@ -266,6 +266,9 @@ func TestBlockKeys(t *testing.T) {
 	if again := b.post(blockPath, form); again.at != blocked.at {
 		t.Errorf("two presses lead to %s and %s", blocked.at, again.at)
 	}
+	s.merchant("bravo", "Bravo")
+	s.person("bravo", "bob", "Bob", "bob@bravo.example", access.Owner)
+	s.signIn("bob@bravo.example").get(blocked.at).hasNot("1001")
 	b.get("/portal/pools/elden").has("Left 0")
 	b.post(blockPath, url.Values{"keys": {list}}).has("4 keys are blocked already.")
 	trail, _, err := s.store.Entries(t.Context(), "acme", "", 1)

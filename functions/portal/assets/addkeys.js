@@ -11,10 +11,10 @@ const number = (n) => n.toLocaleString("en-US");
 const count = (n, one, many = one + "s") => number(n) + " " + (n === 1 ? one : many);
 
 const words = {
-  "too-long": "are longer than 2,048 bytes", tab: "have a tab in them", "control-character": "have a control character in them",
-  "invisible-character": "have an invisible character in them", "invalid-text": "are not valid text",
-  "no-key": "have no key in its column", "other-columns": "have more or fewer columns than the first", "unpaired-quotes": "have quotes that do not pair",
-  "endless-row": "has a quote that is never closed, so that nothing after it is read",
+  "too-long": "longer than 2,048 bytes", tab: "with a tab", "control-character": "with a control character",
+  "invisible-character": "with an invisible character", "invalid-text": "with bytes that are no text",
+  "no-key": "without a key in its column", "other-columns": "with more or fewer columns than the first",
+  "unpaired-quotes": "with quotes that do not pair", "endless-row": "with a quote that is never closed: nothing after it is read",
 };
 const traits = {
   json: "It is JSON.", html: "It is HTML or XML.", heading: "There is a heading.", comments: "There are comments or rulers.",
@@ -71,7 +71,7 @@ function show(file, said) {
   fact("Lines", `${number(said.keys)} with a key` + (said.blank ? `, ${number(said.blank)} blank` : "") + (heading ? ", and a heading" : ""));
   if (said.shape && said.shape.length < 80) fact("They look like", said.shape, true);
   if (said.repeats) fact("Twice in the file", `${count(said.repeats, "line")}, which will be skipped`);
-  for (const [reason, n] of Object.entries(said.refused)) fact("Refused", `${count(n, "line")} that ${words[reason]}`);
+  for (const [reason, n] of Object.entries(said.refused)) fact("Refused", `${count(n, "line")} ${words[reason]}`);
   if (rejected.length) fact("Those lines", rejected.slice(0, 10).map((r) => number(r.line)).join(", ") + (refused > 10 ? " …" : ""));
   if (said.first) fact("First and last", said.first === said.last ? said.first : `${said.first}, ${said.last}`, true);
   for (const f of said.asked) note(traits[f.what] + at(f) + " You are asked how to read it.");

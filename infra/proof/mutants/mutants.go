@@ -3402,4 +3402,32 @@ var mutants = []mutant{
 		new:    `f.State() == order.Returned`,
 		in:     "functions/orderpage", test: "TestPage_states",
 	},
+	{
+		breaks: "who took over a browser fetches a file of keys",
+		file:   "functions/portal/jobs.go",
+		old:    `does: "link-job-file", fresh: true`,
+		new:    `does: "link-job-file"`,
+		in:     "functions/portal", test: "TestExportKeys",
+	},
+	{
+		breaks: "who took over a browser exports keys",
+		file:   "functions/portal/stockjobs.go",
+		old:    `fresh: true, serve: p.exportKeys`,
+		new:    `serve: p.exportKeys`,
+		in:     "functions/portal", test: "TestExportKeys",
+	},
+	{
+		breaks: "keys are blocked before anybody was asked",
+		file:   "functions/portal/block.go",
+		old:    `if v.form.Get("sure") == ""`,
+		new:    `if v.form.Get("sure") != ""`,
+		in:     "functions/portal", test: "TestBlockKeys",
+	},
+	{
+		breaks: "the page of blocked keys names another merchant's orders",
+		file:   "functions/portal/block.go",
+		old:    `lines[0].Merchant == v.Merchant`,
+		new:    `lines[0].Merchant != ""`,
+		in:     "functions/portal", test: "TestBlockKeys",
+	},
 }
