@@ -70,6 +70,7 @@ function show(file, said) {
   }
   fact("Lines", `${number(said.keys)} with a key` + (said.blank ? `, ${number(said.blank)} blank` : "") + (heading ? ", and a heading" : ""));
   if (said.shape && said.shape.length < 80) fact("They look like", said.shape, true);
+  if (said.oddLines) fact("Look different", `${count(said.oddLines, "line")}: ${said.odd.map(number).join(", ")}` + (said.oddLines > said.odd.length ? " …" : ""));
   if (said.repeats) fact("Twice in the file", `${count(said.repeats, "line")}, which will be skipped`);
   for (const [reason, n] of Object.entries(said.refused)) fact("Refused", `${count(n, "line")} ${words[reason]}`);
   if (rejected.length) fact("Those lines", rejected.slice(0, 10).map((r) => number(r.line)).join(", ") + (refused > 10 ? " …" : ""));
@@ -77,7 +78,7 @@ function show(file, said) {
   for (const f of said.asked) note(traits[f.what] + at(f) + " You are asked how to read it.");
   for (const f of said.warned) note(traits[f.what] + at(f));
   if (said.asked.length) mark("warn", "Will ask you");
-  else if (refused || said.warned.length) mark("warn", "Please look");
+  else if (refused || said.warned.length || said.oddLines) mark("warn", "Please look");
   else mark("good", "Looks good");
   button.textContent = said.asked.length ? "Upload the file" : `Upload ${count(said.keys, "key")}`;
 }

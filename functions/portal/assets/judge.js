@@ -9,6 +9,7 @@ const mostRepeats = 2e6; // lines that are remembered to find repeats
 const mostRow = 256 << 10; // bytes of a row of a table
 const keptLines = 100; // refused lines that are named
 const shapesSeen = 10_000; // keys that the common shape is found by
+const oddKept = 10; // lines of another shape that are named
 
 const SP = "[\\t\\n\\f\\r ]"; // \s and \S of Go's expressions know ASCII alone
 const NS = "[^\\t\\n\\f\\r ]";
@@ -377,7 +378,7 @@ function sniff(encoding, start, lines, whole) {
 
 // judge looks at the chunks of a file, and tells how far it is by progress(bytes).
 export async function judge(name, chunks, progress = () => {}) {
-  const said = { encoding: "", lines: 0, blank: 0, keys: 0, repeats: 0, refused: {}, rejected: [], asked: [], warned: [], shape: "", same: 0, first: "", last: "" };
+  const said = { encoding: "", lines: 0, blank: 0, keys: 0, repeats: 0, refused: {}, rejected: [], asked: [], warned: [], shape: "", same: 0, odd: [], oddLines: 0, first: "", last: "" };
   const shapes = new Map(), known = newSet();
   let head = new Uint8Array(0), read = 0, take = null, finish = () => {}, last = null;
   const found = (key, number, more = 0) => {
@@ -390,7 +391,10 @@ export async function judge(name, chunks, progress = () => {}) {
     said.keys++;
     if (said.keys <= shapesSeen) {
       const shape = shapeOf(key);
-      shapes.set(shape, (shapes.get(shape) ?? 0) + 1);
+      const like = shapes.get(shape) ?? { n: 0, lines: [] };
+      like.n++;
+      if (like.lines.length < oddKept) like.lines.push(number);
+      shapes.set(shape, like);
     }
     said.first ||= masked(key);
     last = key;
@@ -442,7 +446,13 @@ export async function judge(name, chunks, progress = () => {}) {
   else if (head.length && !look(true)) return { ...said, cause: /^PK\x03\x04|^\x1f\x8b|^7z|^Rar!/.test(String.fromCharCode(...head.subarray(0, 8))) ? "archive" : "binary" };
   finish();
   if (last !== null) said.last = masked(last);
-  for (const [shape, n] of shapes) if (n > said.same) [said.shape, said.same] = [shape, n];
+  for (const [shape, { n }] of shapes) if (n > said.same) [said.shape, said.same] = [shape, n];
+  const looked = Math.min(said.keys, shapesSeen);
+  if (said.same < looked && most(said.same, looked)) {
+    for (const [shape, { lines }] of shapes) if (shape !== said.shape) said.odd.push(...lines);
+    said.oddLines = looked - said.same;
+    said.odd = said.odd.sort((a, b) => a - b).slice(0, oddKept);
+  }
   if (said.lines === said.blank) said.cause ??= "empty";
   return said;
 }
