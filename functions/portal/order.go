@@ -71,7 +71,6 @@ type mendView struct {
 type actLink struct {
 	Path, Text string
 	Post       bool // done at once, since it can be undone
-	Stop       bool
 }
 
 // wholeOrder is an order as it is read.
@@ -306,7 +305,7 @@ func actsOn(v *visit, whole wholeOrder) []actLink {
 	var acts []actLink
 	add := func(operation, act, text string, can bool) {
 		if can && v.may(operation) {
-			acts = append(acts, actLink{Path: path + "/" + act, Text: text, Post: act == "hold" || act == "keys", Stop: act == "return" || act == "erase" || act == "reject" || act == "cancel"})
+			acts = append(acts, actLink{Path: path + "/" + act, Text: text, Post: act == "hold" || act == "keys"})
 		}
 	}
 	known := whole.lines[0].ErasedAt.IsZero()

@@ -497,7 +497,7 @@ func TestOrders_brake(t *testing.T) {
 	t.Parallel()
 	s := openSeller(t)
 	ada := s.signIn("ada@acme.example")
-	ada.get("/portal/orders").has("Set the brake")
+	ada.get("/portal/orders").has("Emergency brake…")
 	p := ada.get("/portal/orders/brake").has("Every paid order is put on hold")
 	ada.post("/portal/orders/brake", p.actForm()).has("The brake is set. No paid order gets keys.", "The brake is set since today, 12:00 , by Ada Byron (ada)")
 	s.signIn("support@acme.example").get("/portal/orders").has("The brake is set").hasNot("Take the brake off")

@@ -252,7 +252,7 @@ func (p *portal) productPage(v *visit, f form, product catalog.Product) (answer,
 	if f.Value("original") != "" {
 		d.Modes = append([]option{{"", "as its original"}}, d.Modes...)
 	}
-	d.Returned = []option{{"", "as in your settings"}, {string(order.Revoke), "nobody gets them again"}, {string(order.Restock), "for sale again, if no mail had them"}, {string(order.Keep), "the customer may go on using them"}}
+	d.Returned = []option{{"", "as in your settings"}, {string(order.Revoke), "nobody gets them again"}, {string(order.Restock), "for sale again, unless mailed or shown"}, {string(order.Keep), "the customer keeps them"}}
 	d.Renewals = []option{{"", "as usual: keys of its own"}, {string(catalog.NewKey), "keys of its own"}, {string(catalog.ParentKey), "the keys of the order that it renews, mailed again"}}
 	d.Pages = []option{{"", "as in your settings"}, {string(catalog.OrderPageOn), "yes"}, {string(catalog.OrderPageOff), "no"}}
 	for _, s := range is.Texts {

@@ -58,7 +58,7 @@ func (p *portal) shopPage(v *visit, sent func(now form) form) (answer, error) {
 	}
 	d := shopData{
 		Form:     shopForm(m),
-		Returned: []option{{"", "nobody gets them again"}, {string(order.Restock), "for sale again, if no mail had them"}, {string(order.Keep), "the customer may go on using them"}},
+		Returned: []option{{"", "nobody gets them again"}, {string(order.Restock), "for sale again, unless mailed or shown"}, {string(order.Keep), "the customer keeps them"}},
 		Limits:   shopLimits(m),
 		Readonly: !v.may("put-shop"),
 	}
