@@ -78,7 +78,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 		codes:     &settings.Codes{Store: store, Refill: refill, Now: time.Now},
 		merchants: &settings.Merchants{Store: store, Refill: refill, Now: time.Now},
 		texts:     &settings.Texts{Store: store, Merchants: store, Products: store, Now: time.Now},
-		previews:  &settings.Previews{Store: store, Notices: store, Now: time.Now},
+		previews:  &settings.Previews{Store: store, Notices: store, Public: env.URL("KEYPOOL_PUBLIC_URL"), Now: time.Now},
 		senders:   newSenders(store, identities, env.Address("KEYPOOL_SENDER").Address, cfg.Region, time.Now),
 		accounts:  accounts,
 		trials: &settings.Trials{

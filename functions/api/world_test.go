@@ -114,7 +114,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 		pools:    &settings.Pools{Store: store, Uses: store, Stock: store, Refill: refill, Uploads: store, Ranges: w.ranges, Now: w.now},
 		codes:    &settings.Codes{Store: store, Refill: refill, Now: w.now},
 		texts:    &settings.Texts{Store: store, Merchants: store, Products: store, Now: w.now},
-		previews: &settings.Previews{Store: store, Notices: store, Now: w.now},
+		previews: &settings.Previews{Store: store, Notices: store, Public: "https://keypool.example", Now: w.now},
 		products: &settings.Products{Store: store, Related: store, Refill: refill, Now: w.now},
 		senders:  newSenders(store, w.domains, "keys@keypool.example", "eu-central-1", w.now),
 		accounts: accounts,

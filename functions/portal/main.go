@@ -101,7 +101,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 				Store: store, Identities: identities, Looks: &sender.Looks{Store: store, Identities: identities, Now: time.Now},
 				Operator: env.Address("KEYPOOL_SENDER").Address, Region: cfg.Region, Now: time.Now,
 			},
-			previews: &settings.Previews{Store: store, Notices: store, Now: time.Now},
+			previews: &settings.Previews{Store: store, Notices: store, Public: publicURL, Now: time.Now},
 			accounts: accounts,
 			testOrders: &settings.TestOrders{
 				Accounts: accounts, Opener: sealer, Catalog: store, Webhook: standard.TestOrder, Front: frontdoor.New(publicURL), Now: time.Now,

@@ -29,7 +29,7 @@ func (w *world) setUp() {
 	w.portal.senders = &settings.Senders{
 		Store: w.store, Identities: &w.domains, Looks: &sender.Looks{Store: w.store, Identities: &w.domains, Now: w.now}, Operator: "keys@keypool.example", Region: "eu-central-1", Now: w.now,
 	}
-	w.portal.previews = &settings.Previews{Store: w.store, Notices: w.store, Now: w.now}
+	w.portal.previews = &settings.Previews{Store: w.store, Notices: w.store, Public: publicURL, Now: w.now}
 	w.portal.testOrders = &settings.TestOrders{Accounts: w.portal.accounts, Opener: &w.seals, Catalog: w.store, Webhook: standard.TestOrder, Front: &w.front, Now: w.now}
 	w.portal.refused, w.portal.publicURL = w.store, publicURL
 	w.portal.orders = newOrderDesk(w.store, catalog.NewCached(w.store, w.now), &w.fills, &w.jobs, 1000, w.now)

@@ -155,3 +155,22 @@ func TestTestPurchase(t *testing.T) {
 		t.Errorf("who may only look buys: %d", p.status)
 	}
 }
+
+// The mail beside the editor has the button that leads to the order's page where orders have one,
+// in the customer's language, and none where they have not.
+func TestTexts_previewHasTheButton(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	w.product(catalog.Product{Merchant: "acme", ID: "4711", Title: "Elden"})
+	w.product(catalog.Product{Merchant: "acme", ID: "4712", Title: "Nova", OrderPage: catalog.OrderPageOff})
+	b := w.signIn("ada@acme.example")
+	const button, shown = `<a class="main" href="https://keypool.example/o/sample"`, "/portal/preview?product=4711&in=de&show=one"
+	b.get(shown).has("SAMPLE-0001").hasNot(button)
+	if err := w.store.PutOrderPages(t.Context(), catalog.OrderPages{Merchant: "acme", Default: catalog.OrderPageOn}); err != nil {
+		t.Fatal(err)
+	}
+	if p := b.get(shown).has("Schlüssel ansehen"); !strings.Contains(p.body, button) {
+		t.Errorf("the mail has no button:\n%s", p.body)
+	}
+	b.get("/portal/preview?product=4712&in=de").has("SAMPLE-0001").hasNot(button)
+}

@@ -88,6 +88,13 @@ func (k noticeKind) compose(ctx context.Context, n notice.Notice) (mail.Message,
 			}
 			n.Facts.Common = common.Texts
 		}
+		if k.Pages != nil {
+			pages, err := k.Pages.OrderPages(ctx, n.Merchant)
+			if err != nil {
+				return mail.Message{}, false, err
+			}
+			n.Facts.Page = mail.SamplePage(n.Facts.Sold, pages, k.PublicURL)
+		}
 	}
 	if n.Kind == notice.SignIn {
 		if ok, err := k.makeSignIn(ctx, &n); err != nil || !ok {

@@ -38,3 +38,20 @@ func TestNotice_ofASample(t *testing.T) {
 		}
 	}
 }
+
+// A sample has the button that leads to the order's page where orders of its product have one.
+func TestNotice_ofASampleWithAPage(t *testing.T) {
+	s := newScene(t)
+	s.mailer.Pages = s.store
+	if err := s.store.PutOrderPages(t.Context(), catalog.OrderPages{Merchant: "nova", Default: catalog.OrderPageOn}); err != nil {
+		t.Fatal(err)
+	}
+	n := notice.New("nova", notice.SampleMail, "2026-11-23T12:00", notice.Facts{Sample: &notice.Sample{Language: "fr", Keys: 1}}, s.now)
+	if _, err := s.store.RaiseNewNotice(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	s.mail(outbox.NoticeItem(n.ID))
+	if got := s.ses.mails[0].Text; !strings.Contains(got, "Voir vos clés :\nhttps://api.keypool.example/o/sample\n") {
+		t.Errorf("the sample has no button:\n%s", got)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keypool/shared/catalog"
+	"keypool/shared/link"
 	"keypool/shared/mail/text"
 	"keypool/shared/notice"
 	"keypool/shared/order"
@@ -23,6 +24,7 @@ type Sample struct {
 	Language string
 	Keys     int // 0: they are missing, and the mail says that they follow
 	Test     bool
+	Page     string              // the address of the order's page; empty: it has none
 	Marked   bool                // as a sample, where it shows
 	Values   map[text.Tag]string // in place of the sample's own; of tags that are Given
 }
@@ -31,7 +33,7 @@ type Sample struct {
 func ForSample(s Sample, m catalog.Merchant, sender mail.Address, now time.Time) (Message, error) {
 	f, parents := s.line(m, now)
 	w := newCustomerWriter(f, parents, m, s.Product, s.Common, now)
-	w.sample = s.Marked
+	w.sample, w.page = s.Marked, s.Page
 	return w.write(sender)
 }
 
@@ -42,12 +44,21 @@ func sampleNotice(n notice.Notice, m catalog.Merchant, sender mail.Address, oper
 	if asked == nil {
 		return Message{}, errors.New("a sample of no mail")
 	}
-	s := Sample{Product: n.Facts.Sold, Common: n.Facts.Common, Language: asked.Language, Keys: asked.Keys, Test: asked.Test, Marked: true}
+	s := Sample{Product: n.Facts.Sold, Common: n.Facts.Common, Language: asked.Language, Keys: asked.Keys, Test: asked.Test, Page: n.Facts.Page, Marked: true}
 	s.Use(asked.Text)
 	made, err := ForSample(s, m, sender, now)
 	made.Subject = text.OneLine("[Sample] " + made.Subject)
 	made.To = mail.Address{Address: first(m.NoticeAddress, operator)}
 	return made, err
+}
+
+// SamplePage returns the address of a sample's page, "" where orders of its product have none.
+// There is no order to show there, and the page says that the link is wrong.
+func SamplePage(p catalog.Product, common catalog.OrderPages, public string) string {
+	if !p.HasOrderPage(common) {
+		return ""
+	}
+	return public + link.PagePath + "sample"
 }
 
 // Use puts a text in the place of the product's, none if it is nil. In the one language that

@@ -147,6 +147,7 @@ type Facts struct {
 	Browser string                  // that asked for a SignIn
 	Sold    catalog.Product         // of a Sample
 	Common  map[string]catalog.Text // the merchant's texts, of a Sample
+	Page    string                  // the address of the order's page, of a Sample that has one
 }
 
 // Sample says which mail the merchant asked for. It holds nothing of a customer's.

@@ -23,6 +23,7 @@ import (
 type Previews struct {
 	Store   PreviewStore
 	Notices PreviewNotices
+	Public  string // the deployment's address, with which the link to an order's page begins
 	Now     func() time.Time
 }
 
@@ -40,6 +41,7 @@ type PreviewStore interface {
 	Merchant(ctx context.Context, name string) (catalog.Merchant, bool, error)
 	catalog.ProductReader
 	catalog.TextReader
+	catalog.OrderPageReader
 }
 
 // Preview is a mail to show.
@@ -98,11 +100,13 @@ func (s *Previews) Show(ctx context.Context, merchant string, v Preview) (mail.M
 		known   bool
 		sample  mail.Sample
 		common  catalog.Texts
+		pages   catalog.OrderPages
 		reading errgroup.Group
 	)
 	reading.Go(func() (err error) { m, known, err = s.Store.Merchant(ctx, merchant); return err })
 	reading.Go(func() (err error) { sample, err = s.sample(ctx, merchant, v); return err })
 	reading.Go(func() (err error) { common, err = s.Store.Texts(ctx, merchant); return err })
+	reading.Go(func() (err error) { pages, err = s.Store.OrderPages(ctx, merchant); return err })
 	err := reading.Wait()
 	if err == nil && !known {
 		err = fmt.Errorf("the merchant %s does not exist", merchant)
@@ -110,7 +114,7 @@ func (s *Previews) Show(ctx context.Context, merchant string, v Preview) (mail.M
 	if err != nil {
 		return mail.Message{}, err
 	}
-	sample.Common = common.Texts
+	sample.Common, sample.Page = common.Texts, mail.SamplePage(sample.Product, pages, s.Public)
 	return mail.ForSample(sample, m, netmail.Address{}, s.Now())
 }
 
