@@ -104,6 +104,7 @@ func TestVisitor_names(t *testing.T) {
 		"of another person":          merchant + "." + text([]byte("bob")) + "." + random,
 		"of nobody":                  merchant + ".." + random,
 		"of a person with a hash":    merchant + "." + text([]byte("ada#x")) + "." + random,
+		"of a person of a long name": merchant + "." + text([]byte(strings.Repeat("a", 5000))) + "." + random,
 		"of the operator":            merchant + "." + text([]byte("@operator")) + "." + random,
 		"of a merchant with a hash":  "acme#ada." + person + "." + random,
 		"made anew":                  access.NewSessionName(access.Whom{Merchant: "acme", Person: "ada"}),
@@ -203,9 +204,10 @@ func TestHelp(t *testing.T) {
 	if v := d.lets(session, true); v.Role != access.Owner || v.Name != "the operator" || v.Session.Also != nil {
 		t.Errorf("%+v", v)
 	}
-	late, used, asked := help(), name, d.ask(adas, home)
-	link, _ := d.mailed(asked)
+	late, used := help(), name
 	d.now = d.now.Add(access.SignInGoodFor)
+	asked := d.ask(adas, home)
+	link, _ := d.mailed(asked)
 	for what, name := range map[string]string{"late": late, "used": used, "a person's request": asked, "a person's link": link, "none": "", "unknown": access.NewName()} {
 		if session, err := d.ByHelp(t.Context(), name, access.At{}); !errors.Is(err, access.ErrSignInOver) || session != "" {
 			t.Errorf("%s: %q, %v", what, session, err)

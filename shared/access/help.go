@@ -21,9 +21,11 @@ const HelpLasts = time.Hour
 // follows.
 const HelpPath = SignInPath + "help/"
 
-// HelpOf names whose sessions the operator's at a merchant are: no person's, whose IDs are
-// names.
-func HelpOf(merchant string) Whom { return Whom{merchant, "@operator"} }
+// helpSign begins what no ID of a person begins with: those are names.
+const helpSign = "@"
+
+// HelpOf names whose sessions the operator's at a merchant are: no person's.
+func HelpOf(merchant string) Whom { return Whom{merchant, helpSign + "operator"} }
 
 // NewHelp returns a request by which the operator opens a merchant's portal, and its name, which
 // is for the link.

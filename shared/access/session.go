@@ -51,7 +51,8 @@ func ParseSessionName(name string) (Whom, bool) {
 	encoded, random, ok2 := strings.Cut(rest, ".")
 	person, err1 := base64.RawURLEncoding.Strict().DecodeString(encoded)
 	content, err2 := base64.RawURLEncoding.Strict().DecodeString(random)
-	ok := ok1 && ok2 && err1 == nil && err2 == nil && len(content) == randomBytes && pool.CheckName(merchant) == nil && len(person) > 0
+	ok := ok1 && ok2 && err1 == nil && err2 == nil && len(content) == randomBytes && pool.CheckName(merchant) == nil &&
+		pool.CheckName(strings.TrimPrefix(string(person), helpSign)) == nil
 	return Whom{merchant, string(person)}, ok
 }
 
