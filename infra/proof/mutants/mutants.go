@@ -3341,7 +3341,7 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "a form that is none of the portal's is an empty one",
-		file:   "functions/portal/visit.go",
+		file:   "shared/web/form.go",
 		old:    `err != nil || kind != "application/x-www-form-urlencoded"`,
 		new:    `err != nil && kind == "x"`,
 		in:     "functions/portal", test: "TestForms_thatAreNone",
