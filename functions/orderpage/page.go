@@ -143,13 +143,15 @@ func (p page) order(w *markup.Writer) {
 	ready := p.View.Any(orderpage.Ready)
 	if ready && p.Opened {
 		w.Raw("<p>").Text(p.words.Shown).Raw("</p>\n")
-	} else if ready {
+	} else if ready && !slices.ContainsFunc(p.View.Lines, func(line orderpage.Line) bool { return line.State != orderpage.Ready }) {
 		w.Raw("<p>").Text(p.words.Ready).Raw("</p>\n")
 	}
 	keys := 0
 	for _, line := range p.View.Lines {
-		p.line(w, line)
-		keys += len(line.Keys)
+		if line.State == orderpage.Ready {
+			p.line(w, line)
+			keys += len(line.Keys)
+		}
 	}
 	if keys > 0 {
 		p.copies(w, keys)
@@ -157,6 +159,11 @@ func (p page) order(w *markup.Writer) {
 		w.Raw(`<form method="post" action="`, link.PagePath).Text(p.Token).Raw(`/keys"><p class="buttons"><button class="main">`).Text(p.words.Show).Raw("</button></p></form>\n")
 	}
 	p.sends(w)
+	for _, line := range p.View.Lines {
+		if line.State != orderpage.Ready {
+			p.line(w, line)
+		}
+	}
 	w.Raw("</section>\n")
 	p.facts(w)
 	w.Raw("<small>").Text(p.words.Private).Raw("</small>\n")
@@ -249,6 +256,9 @@ func (p page) facts(w *markup.Writer) {
 		}
 		fact(p.say.Order.Product, line.Title())
 		fact(p.say.Order.Quantity, p.say.Number(line.Quantity))
+	}
+	if shop := p.View.Merchant; shop.Title != "" && shop.ReplyTo != "" {
+		w.Raw("</dl>\n<dl class=\"facts\">\n<div><dt>").Text(shop.Title).Raw(`</dt><dd><a href="`).Address("mailto:" + shop.ReplyTo).Raw(`">`).Text(isolated(shop.ReplyTo)).Raw("</a></dd></div>\n")
 	}
 	w.Raw("</dl>\n</section>\n")
 }

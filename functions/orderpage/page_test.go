@@ -134,6 +134,25 @@ func TestPage_severalProducts(t *testing.T) {
 	w.get(w.link(plain)).want(200).has("Plain")
 }
 
+// What is ready stands first, with the button below it, and the page says that an order is ready
+// where all of it is. Who is asked is named where the shop says who reads replies.
+func TestPage_readyFirst(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	f := w.sold("A-1", "ring", 1, 0)
+	w.sold("A-1", "elden", 1, 1)
+	p := w.get(w.link(f)).want(200).hasNot("Your order is ready.", "help@nova.example")
+	ready, button, waits := strings.Index(p.body, "<h2>Elden"), strings.Index(p.body, "Show the keys"), strings.Index(p.body, "<h2>Ring")
+	if ready < 0 || button < ready || waits < button {
+		t.Errorf("what is ready stands at %d, its button at %d, what waits at %d", ready, button, waits)
+	}
+	w.merchant(catalog.Merchant{Name: "nova", Title: "Nova Games", ReplyTo: "help@nova.example"})
+	p = w.get(w.link(w.sold("A-2", "elden", 1, 1))).want(200).has("Your order is ready.", "help@nova.example")
+	if !strings.Contains(p.body, `<a href="mailto:help@nova.example">`) {
+		t.Error("the address is no link")
+	}
+}
+
 // Keys beyond those in the line's own item are shown too, and long lists of them.
 func TestPage_manyKeys(t *testing.T) {
 	t.Parallel()
