@@ -1,21 +1,18 @@
 package main
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/smithy-go/middleware"
 
+	"keypool/infra/proof/dynamotest"
+	"keypool/infra/proof/figures"
 	"keypool/shared/catalog"
 	"keypool/shared/mail/frame"
 	"keypool/shared/markup"
@@ -133,12 +130,13 @@ func TestLanguage(t *testing.T) {
 }
 
 // A page takes two round trips, and three the first time in an hour, which is noted.
-func TestRoundTrips(t *testing.T) {
+func TestFigures(t *testing.T) {
 	t.Parallel()
-	var calls tripLog
-	w := open(t, calls.option)
+	var calls dynamotest.Trips
+	w := open(t, calls.Option)
 	f := w.sold("A-1", "elden", 2, 2)
 	at := w.link(f)
+	var measured []figures.Page
 	for _, c := range []struct {
 		name string
 		most int
@@ -151,56 +149,15 @@ func TestRoundTrips(t *testing.T) {
 		{"the keys again", 2, func() answer { w.now = w.now.Add(catalog.CacheFor); return w.post(at+"/keys", nil) }},
 		{"a wrong link", 1, func() answer { return w.get("/o/wrong") }},
 	} {
-		calls.reset()
-		c.do()
-		if got := calls.roundTrips(); got > c.most {
-			t.Errorf("%s takes %d round trips, want %d", c.name, got, c.most)
+		calls.Reset(50 * time.Millisecond)
+		page, got := figures.Page{Name: c.name}, c.do()
+		page.Trips, page.Bytes, page.Zipped = calls.RoundTrips(), len(got.body), figures.Zipped(got.body)
+		if page.Trips > c.most || page.Bytes > 20<<10 {
+			t.Errorf("%s takes %d round trips, want %d, and has %d bytes", c.name, page.Trips, c.most, page.Bytes)
 		}
+		measured = append(measured, page)
 	}
-}
-
-type tripLog struct {
-	mu    sync.Mutex
-	calls []trip
-}
-
-type trip struct{ from, to time.Time }
-
-// option records calls. Each lasts so long that those that are made side by side overlap.
-func (l *tripLog) option(o *dynamodb.Options) {
-	o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
-		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("Trips",
-			func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-				from := time.Now()
-				time.Sleep(50 * time.Millisecond)
-				out, metadata, err := next.HandleInitialize(ctx, in)
-				l.mu.Lock()
-				defer l.mu.Unlock()
-				l.calls = append(l.calls, trip{from, time.Now()})
-				return out, metadata, err
-			}), middleware.Before)
-	})
-}
-
-func (l *tripLog) reset() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.calls = nil
-}
-
-// roundTrips returns the longest chain of calls that did not overlap.
-func (l *tripLog) roundTrips() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	trips := 0
-	var last time.Time
-	for _, c := range slices.SortedFunc(slices.Values(l.calls), func(a, b trip) int { return a.to.Compare(b.to) }) {
-		if !c.from.Before(last) {
-			trips++
-			last = c.to
-		}
-	}
-	return trips
+	figures.Keep(t, "order-page", measured)
 }
 
 // A customer who waits sees the place in the queue where the merchant wants it.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"keypool/infra/proof/dynamotest"
 	"keypool/shared/catalog"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
@@ -15,8 +16,8 @@ import (
 // an order or not; and the mail goes to the address of the order alone.
 func TestLost(t *testing.T) {
 	t.Parallel()
-	var calls tripLog
-	w := open(t, calls.option)
+	var calls dynamotest.Trips
+	w := open(t, calls.Option)
 	w.must(w.store.PutAccount(t.Context(), catalog.Account{Merchant: "nova", Name: "shop", Platform: "standard", Origin: "shop"}))
 	mailed := func(f *order.Fulfillment) { f.Customer.Email = "Mara@Example.com" }
 	f := w.sold("A-1", "elden", 1, 1, mailed)
@@ -37,12 +38,12 @@ func TestLost(t *testing.T) {
 		"another number":  {"email": {"mara@example.com"}, "order": {"A-9"}},
 		"nothing":         {},
 	} {
-		calls.reset()
+		calls.Reset(50 * time.Millisecond)
 		to := w.post("/o/lost/nova", c).want(303)
 		if to.headers["Location"] != "/o/lost/nova?done" || to.body != "" {
 			t.Errorf("%s: it leads to %s", name, to.headers["Location"])
 		}
-		counts[name] = len(calls.calls)
+		counts[name] = calls.Calls()
 	}
 	for name, n := range counts {
 		if n != counts["right"] {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"keypool/infra/proof/dynamotest"
 	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/order"
@@ -156,8 +157,8 @@ const (
 )
 
 // selling is a shop with orders in every state, names as long as they may be, and large numbers.
-func selling(t *testing.T) *seller {
-	s := openSeller(t)
+func selling(t *testing.T, options ...dynamotest.Option) *seller {
+	s := openSeller(t, options...)
 	s.languages("en", "de", "ar")
 	s.merchantIs(func(m *catalog.Merchant) { m.Title = longName })
 	s.product(catalog.Product{Merchant: "acme", ID: "4713", Title: longName, Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}})

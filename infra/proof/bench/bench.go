@@ -71,6 +71,9 @@ var benches = []struct {
 	{"mails", mailsASecond, false},
 	{"stock", stockCheck, false},
 	{"finding", finding, false},
+	{"pages", pages, false},
+	{"lists", lists, false},
+	{"judge", judging, false},
 	{"waiting", waitingLine, false},
 }
 

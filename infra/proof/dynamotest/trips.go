@@ -49,6 +49,13 @@ func (l *Trips) delay() time.Duration {
 	return l.latency
 }
 
+// Calls returns how many calls were recorded.
+func (l *Trips) Calls() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.calls)
+}
+
 // RoundTrips returns the longest chain of calls that may have waited for one another: those
 // that overlap in time have not.
 func (l *Trips) RoundTrips() int {
