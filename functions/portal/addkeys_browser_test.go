@@ -89,8 +89,8 @@ func TestBrowser_addKeys(t *testing.T) {
 		script bool
 		send   func(b *tab, file string)
 	}{
-		"chosen":  {true, func(b *tab, file string) { b.Give("#file", file); b.Press("Upload 2 keys") }},
-		"dropped": {true, func(b *tab, file string) { b.Drop(".drop", file); b.Press("Upload 2 keys") }},
+		"chosen":  {true, func(b *tab, file string) { b.Give("#file", file); b.Has("Upload 2 keys"); b.Press("Upload 2 keys") }},
+		"dropped": {true, func(b *tab, file string) { b.Drop(".drop", file); b.Has("Upload 2 keys"); b.Press("Upload 2 keys") }},
 		"bare":    {false, func(b *tab, file string) { b.Give("#file", file); b.Press("Upload the file") }},
 	} {
 		t.Run(name, func(t *testing.T) {
