@@ -147,7 +147,7 @@ func (p *portal) askBlock(v *visit, texts []string) (answer, error) {
 	c := confirmation{Does: blockPath, Button: "Block " + phrase.Count(len(texts), "key"), Stop: true, Back: blockPath, Reason: "The audit trail keeps it. Write no key.", Values: [][2]string{
 		{"keys", v.form.Get("keys")}, {"sure", "yes"},
 	}}
-	c.Says = append(c.Says, "Nobody is sold "+phrase.Plural(len(texts), "this key", "one of these "+phrase.Count(len(texts), "key"))+" any more, of any pool, for orders and for tests.")
+	c.Says = append(c.Says, phrase.Plural(len(texts), "This key is", "None of these "+phrase.Count(len(texts), "key")+" is")+phrase.Plural(len(texts), " not sold any more", " sold any more")+", from any pool, for orders or for tests.")
 	say := func(n int, one, many string) {
 		if n > 0 {
 			c.Says = append(c.Says, phrase.Capital(phrase.Count(n, "key"))+phrase.Plural(n, one, many))

@@ -255,7 +255,7 @@ func TestBlockKeys(t *testing.T) {
 
 	list := "SOLD-1\r\n FREE-1\r\nFREE-2\r\nNEW-1"
 	asked := b.post(blockPath, url.Values{"keys": {list}})
-	asked.has("Block these keys?", "one of these 4 keys", "2 keys are for sale now, and are taken out.", "1 key was sold. It stays with its order", "1 key is in no file that we know", "This cannot be undone", "Block 4 keys")
+	asked.has("Block these keys?", "None of these 4 keys is sold any more", "2 keys are for sale now, and are taken out.", "1 key was sold. It stays with its order", "1 key is in no file that we know", "This cannot be undone", "Block 4 keys")
 	b.get("/portal/pools/elden").has("Left 2") // nothing was done yet
 	form := url.Values{"once": {"one"}, "sure": {"yes"}, "keys": {list}, "reason": {"in a forum"}}
 	blocked := b.post(blockPath, form)
