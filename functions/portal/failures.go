@@ -34,14 +34,14 @@ var failures = []struct {
 	says   string
 	next   string
 }{
-	{errNotFound, http.StatusNotFound, "Not found", "There is nothing at this address.", "It may have been deleted, or the address was cut. Look for it from Home." + otherShop},
-	{settings.ErrNotFound, http.StatusNotFound, "Not found", "There is nothing of that name here.", "It may have been deleted meanwhile." + otherShop},
+	{errNotFound, http.StatusNotFound, "Not found", "There is nothing at this address.", "It may have been deleted, or the address was cut. Look for it from Home." + ofOtherShop},
+	{settings.ErrNotFound, http.StatusNotFound, "Not found", "There is nothing of that name here.", "It may have been deleted meanwhile." + ofOtherShop},
 	{job.ErrNotFound, http.StatusNotFound, "Not found", "There is no such job here.", ""},
 	{job.ErrExports, http.StatusConflict, "Two are running", "Two exports are running, which is the most at once, and this one was not begun.", "Wait until one of them has ended, or end one, under Pools, Jobs."},
 	{job.ErrNoFile, http.StatusConflict, "No file", "This job has no file, or none yet.", "An export has one once it is done. One that was ended early has none."},
 	{job.ErrFileGone, http.StatusConflict, "The file is gone", "A file of keys is kept for a day, and this one was deleted.", "Export the keys again."},
 	{job.ErrOfSetting, http.StatusConflict, "It belongs to a rule", "This job is there because of a rule, and was not ended.", "Change the rule under Settings, Rules."},
-	{order.ErrNoOrder, http.StatusNotFound, "Not found", "There is no such order here.", "An order is known once its platform has reported it." + otherShop},
+	{order.ErrNoOrder, http.StatusNotFound, "Not found", "There is no such order here.", "An order is known once its platform has reported it." + ofOtherShop},
 	{order.ErrPlace, http.StatusNotFound, "Not found", "There is no such page of this list.", "Open the list anew."},
 	{order.ErrNoLine, http.StatusNotFound, "Not found", "The order has no such line.", ""},
 	{pool.ErrUnknownKey, http.StatusNotFound, "Not found", "No pool here has such a key.", ""},
@@ -60,8 +60,8 @@ var failures = []struct {
 	{context.DeadlineExceeded, http.StatusServiceUnavailable, "One moment", busySays, busyNext},
 }
 
-// otherShop is for who opens the link of a mail about another shop than the one that is open.
-const otherShop = " If it belongs to another shop of yours, go there first: the shops are under your name, at the top."
+// ofOtherShop is for who opens the link of a mail about another shop than the one that is open.
+const ofOtherShop = " If it belongs to another shop of yours, go there first: the shops are under your name, at the top."
 
 const (
 	busySays = "There is too much to do at this moment."
