@@ -289,7 +289,7 @@ const (
 
 // brand has the main button in the merchant's color, where that can be seen and read.
 func brand(color string) string {
-	if color == "" || look.Contrast(color, "#ffffff") < ofButtonsText {
+	if !look.IsColor(color) || look.Contrast(color, "#ffffff") < ofButtonsText {
 		return ""
 	}
 	rule := "button.main { background: " + color + "; border-color: " + color + "; color: #ffffff; }\n"

@@ -3,7 +3,14 @@ package look
 import (
 	"math"
 	"strconv"
+	"strings"
 )
+
+// IsColor reports whether a text is a color such as "#0b57c2": of other texts, a style could be
+// made that does more.
+func IsColor(s string) bool {
+	return len(s) == 7 && s[0] == '#' && strings.Trim(s[1:], "0123456789abcdef") == ""
+}
 
 // Contrast is that of two colors, each as "#0b57c2": 1 is none, 21 the most there is (WCAG 2.2).
 func Contrast(a, b string) float64 {

@@ -424,14 +424,12 @@ func (p *problems) footer(path, s string) {
 	}
 }
 
-var hexColor = lazy.Regexp(`^#[0-9a-f]{6}$`)
-
 // color checks that links in a color can be read.
 func (p *problems) color(path, s string) {
 	if s == "" {
 		return
 	}
-	if !hexColor().MatchString(s) {
+	if !look.IsColor(s) {
 		p.add(path, "not a color; use six hexadecimal digits such as #0b57c2, in lower case")
 		return
 	}

@@ -3399,7 +3399,7 @@ var mutants = []mutant{
 		breaks: "the order page calls an order ready that was given back",
 		file:   "shared/orderpage/orderpage.go",
 		old:    `f.State() == order.Returned || reason == "OrderReturned"`,
-		new:    `f.State() == order.Returned`,
+		new:    `f.State() == order.Returned || reason == "none"`,
 		in:     "functions/orderpage", test: "TestPage_states",
 	},
 	{
