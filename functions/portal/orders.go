@@ -100,7 +100,7 @@ const listed = 50
 var shows = []option{
 	{"", "All orders"},
 	{"attention", "Those that need somebody"},
-	{string(order.Waiting), "Waiting for keys"},
+	{string(order.Waiting), "Waiting for keys, the oldest first"},
 	{string(order.Unconnected), "Of products that no pool feeds"},
 	{string(order.OnHold), "On hold"},
 	{string(order.Fulfilled), "Fulfilled"},
@@ -110,6 +110,7 @@ var shows = []option{
 // ordersPage is what the list shows.
 type ordersPage struct {
 	Form     form
+	Views    []place
 	Shows    []option
 	Sides    []option
 	Orders   []orderRow
@@ -158,11 +159,37 @@ func newOrderRows(orders [][]order.Fulfillment) []orderRow {
 
 func orderPath(id string) string { return ordersPath + "/" + id }
 
-// listOrders shows the orders that fit the filters, the newest first.
+// views are the lists that one press leads to, each by what its address asks for.
+var views = []struct{ name, show, side string }{
+	{"All", "", ""},
+	{"Need somebody", "attention", ""},
+	{"Waiting", string(order.Waiting), ""},
+	{"On hold", string(order.OnHold), ""},
+	{"Tests", "", "test"},
+}
+
+// viewsOf returns the lists that one press leads to, as who has asked for one sees them.
+func viewsOf(in url.Values) []place {
+	var all []place
+	for _, view := range views {
+		path := ordersPath
+		if view.show != "" {
+			path += "?show=" + view.show
+		}
+		if view.side != "" {
+			path += "?side=" + view.side
+		}
+		all = append(all, place{view.name, path, in.Get("show") == view.show && in.Get("side") == view.side})
+	}
+	return all
+}
+
+// listOrders shows the orders that fit the filters, the newest first, or those that wait, the
+// oldest first.
 func (p *portal) listOrders(v *visit) (answer, error) {
 	in := v.URL.Query()
 	page := ordersPage{
-		Form: form{Values: in}, Shows: shows, Sides: []option{{"", "Paid orders"}, {"test", "Test orders"}}, Test: in.Get("side") == "test",
+		Form: form{Values: in}, Views: viewsOf(in), Shows: shows, Sides: []option{{"", "Paid orders"}, {"test", "Test orders"}}, Test: in.Get("side") == "test",
 		MaySend: v.may("resend-order"), MayRelease: v.may("release-order"), MaySetBrake: v.may("set-brake"), MayReleaseBrake: v.may("release-brake"),
 	}
 	for name, values := range in {
@@ -175,6 +202,10 @@ func (p *portal) listOrders(v *visit) (answer, error) {
 	switch show := in.Get("show"); show {
 	case "attention":
 		q.Attention = true
+	case string(order.Waiting):
+		q.Waiting = true
+	case string(order.OnHold), string(order.Unconnected): // they are among those that need somebody
+		q.Attention, q.State = true, order.State(show)
 	default:
 		if slices.ContainsFunc(shows, func(o option) bool { return o.Value == show }) {
 			q.State = order.State(show)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -467,6 +468,57 @@ func TestOrders_listAndFilter(t *testing.T) {
 	ada.post("/portal/orders/several", sure).has("1 order line was mailed again. 1 order line was left alone")
 }
 
+// What waits is listed from the oldest on, page by page, and what needs somebody apart from it.
+func TestOrders_waitingOldestFirst(t *testing.T) {
+	t.Parallel()
+	s := openSeller(t)
+	s.stock("acme", "AAAA-1111")
+	s.sell("acme", "sold", 1)
+	var want, unfed []string
+	for n := range listed + 12 {
+		s.later(time.Minute)
+		number := fmt.Sprintf("W-%03d", n)
+		s.sell("acme", number, 1, func(f *order.Fulfillment) {
+			if n%10 == 3 {
+				f.Product = "unknown"
+			}
+		})
+		if n%10 == 3 {
+			unfed = append([]string{number}, unfed...)
+		} else {
+			want = append(want, number)
+		}
+	}
+	s.sell("acme", "held", 1, func(f *order.Fulfillment) { f.Hold(order.HoldByHand) })
+	s.sell("acme", "T-1", 1, func(f *order.Fulfillment) { f.Side = pool.Test })
+	ada := s.signIn("ada@acme.example")
+	numbers := func(p page) (all []string) {
+		for _, m := range regexp.MustCompile(`<th scope="row"><span><a [^>]*>([^<]*)</a>`).FindAllStringSubmatch(p.body, -1) {
+			all = append(all, m[1])
+		}
+		return all
+	}
+	first := ada.get(ordersPath + "?show=waiting")
+	next := regexp.MustCompile(`href="([^"]*)" rel="next"`).FindStringSubmatch(first.body)
+	if next == nil {
+		t.Fatalf("there is no second page of %v", numbers(first))
+	}
+	got := append(numbers(first), numbers(ada.get(unescape(next[1])))...)
+	if !slices.Equal(got, want) {
+		t.Errorf("listed are %v", got)
+	}
+	if got := numbers(ada.get(ordersPath + "?show=on_hold")); !slices.Equal(got, []string{"held"}) {
+		t.Errorf("on hold are %v", got)
+	}
+	if got := numbers(ada.get(ordersPath + "?show=unconnected")); !slices.Equal(got, unfed) {
+		t.Errorf("that no pool feeds are %v", got)
+	}
+	if got := numbers(ada.get(ordersPath + "?side=test&show=waiting")); !slices.Equal(got, []string{"T-1"}) {
+		t.Errorf("tests that wait are %v", got)
+	}
+	ada.get(ordersPath+"?show=waiting&product=other").has("No order waits for keys of a pool.")
+}
+
 func TestFind(t *testing.T) {
 	t.Parallel()
 	s := openSeller(t)
@@ -534,7 +586,7 @@ func TestOrderPages_roundTrips(t *testing.T) {
 	}
 	waits := s.sell("acme", "B-1", 1)
 	ada := s.signIn("ada@acme.example")
-	for _, path := range []string{"/portal/orders", "/portal/orders?show=waiting", "/portal/orders?product=4711&side=test", pathOf(sold), pathOf(waits), pathOf(sold) + "/send"} {
+	for _, path := range []string{"/portal/orders", "/portal/orders?show=waiting", "/portal/orders?show=on_hold", "/portal/orders?product=4711&side=test", pathOf(sold), pathOf(waits), pathOf(sold) + "/send"} {
 		ada.wantTrips(&calls, path)
 		if p := ada.get(path); p.status != 200 || len(p.body) > 60_000 {
 			t.Errorf("%s: %d, %d bytes", path, p.status, len(p.body))

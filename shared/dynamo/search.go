@@ -86,8 +86,8 @@ func findingOf(q order.Search) finding {
 	return f
 }
 
-// Places returns the places of up to limit lines that a search finds, the latest first, after
-// one that the search returned: the zero Place to begin with. By an address each line is found
+// Places returns the places of up to limit lines that a search finds, in its order, after one
+// that the search returned: the zero Place to begin with. By an address each line is found
 // once, by the one that it has or by a former one.
 //
 // Every partition is read at once, up to limit entries of it, so it is one round trip however
@@ -123,6 +123,9 @@ func (s *Store) Places(ctx context.Context, q order.Search, after order.Place, l
 	}
 	all := slices.Concat(places...)
 	slices.SortStableFunc(all, func(a, b order.Place) int {
+		if q.OldestFirst {
+			return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Partition, b.Partition))
+		}
 		return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Partition, b.Partition))
 	})
 	return all[:min(limit, len(all))], nil
@@ -130,21 +133,27 @@ func (s *Store) Places(ctx context.Context, q order.Search, after order.Place, l
 
 // query returns the query of partition n for what comes after a place, false if nothing can.
 func (f finding) query(q order.Search, after order.Place, n int) (query, bool) {
-	read := query{index: f.index, backwards: true, where: f.by + " = :partition AND " + f.then + " BETWEEN :from AND :until"}
+	read := query{index: f.index, backwards: !q.OldestFirst, where: f.by + " = :partition AND " + f.then + " BETWEEN :from AND :until"}
 	from, until := millis(q.From), millis(q.Until)-1
 	if begun := after.Line != ""; begun {
-		switch {
-		case n < after.Partition: // all of that moment have been seen
-			until = min(until, millis(after.At)-1)
-		case n > after.Partition: // none of that moment have
-			until = min(until, millis(after.At))
-		case millis(after.At) <= until:
-			until = millis(after.At)
+		last, same := millis(after.At), n == after.Partition
+		passed := int64(0)
+		if n < after.Partition { // all of that moment have been seen
+			passed = 1
+		}
+		if q.OldestFirst {
+			same = same && last >= from
+			from = max(from, last+passed)
+		} else {
+			same = same && last <= until
+			until = min(until, last-passed)
+		}
+		if same {
 			read.afterEntry = lineKey(after.Line).attrs()
 			if after.Former > 0 {
 				read.afterEntry = formerKey(after.Line, after.Former).attrs()
 			}
-			read.afterEntry[f.by], read.afterEntry[f.then] = text(f.partitions[n]), number(until)
+			read.afterEntry[f.by], read.afterEntry[f.then] = text(f.partitions[n]), number(last)
 		}
 	}
 	read.values = attrs{":partition": text(f.partitions[n]), ":from": number(from), ":until": number(until)}

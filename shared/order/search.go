@@ -50,10 +50,12 @@ type Search struct {
 	// Attention means that only lines are looked for that somebody has to look at. From and
 	// Until are about since when that is.
 	Attention bool
+	// OldestFirst turns the order of the places around.
+	OldestFirst bool
 }
 
-// Place is the place of a line among those that a search finds: the latest come first, and
-// of those of one moment the first partition's.
+// Place is the place of a line among those that a search finds: the latest come first, unless the
+// search says otherwise, and of those of one moment the first partition's.
 type Place struct {
 	At        time.Time // of the line, as From and Until are about it
 	Partition int       // in which the line stands; a search has one or several

@@ -39,8 +39,8 @@ type Merchants interface {
 
 // Lines finds and reads lines.
 type Lines interface {
-	// Places returns the places of up to limit lines, the latest first, after one of them:
-	// the zero Place to begin with.
+	// Places returns the places of up to limit lines, in the order of the search, after one of
+	// them: the zero Place to begin with.
 	Places(ctx context.Context, q order.Search, after order.Place, limit int) ([]order.Place, error)
 	// LinesByID returns those of the lines that are there, as they stand.
 	LinesByID(ctx context.Context, ids []order.LineID) (map[order.LineID]order.Fulfillment, error)
@@ -53,13 +53,14 @@ type Query struct {
 
 	Email       string // the customer's address, or one that was corrected since, in any letter case
 	Attention   bool   // only lines that somebody has to look at now
+	Waiting     bool   // only lines that wait for keys of a pool, the oldest first
 	From, Until time.Time
 
 	Account, Product string
 	State            order.State
 }
 
-// Page is a part of what a query finds, the latest first.
+// Page is a part of what a query finds, the latest first where the query does not say otherwise.
 type Page struct {
 	Lines []order.Fulfillment
 	Next  string // where the next page starts; "" after the last one
@@ -144,6 +145,8 @@ func (f *Finder) search(ctx context.Context, q Query) (order.Search, error) {
 		in.CustomerHash = order.HashAddress(merchant.Salt, q.Email)
 	case byAttention:
 		in.Attention, in.From, in.Until = true, time.Time{}, f.Now().Add(time.Millisecond)
+	case byWaiting: // a line that begins to wait stands there from when it waits for long
+		in.Attention, in.OldestFirst, in.From, in.Until = true, true, time.Time{}, f.Now().Add(24*time.Hour)
 	case byTime: // nothing more
 	}
 	return in, nil
@@ -152,7 +155,7 @@ func (f *Finder) search(ctx context.Context, q Query) (order.Search, error) {
 // filters reports whether lines are left out that the index shows.
 func (q Query) filters() bool {
 	times := q.index() == byAttention && !(q.From.IsZero() && q.Until.IsZero())
-	return times || q.index() == byAddress && q.Attention || q.Account != "" || q.Product != "" || q.State != ""
+	return times || q.index() == byWaiting || q.index() == byAddress && (q.Attention || q.Waiting) || q.Account != "" || q.Product != "" || q.State != ""
 }
 
 // fits reports whether a line is what is looked for, as it stands now.
@@ -162,6 +165,7 @@ func (q Query) fits(f order.Fulfillment, hash string, now time.Time) bool {
 	case f.Merchant != q.Merchant || f.Side != q.Side || f.Expected:
 	case hash != "" && !f.IsOf(hash):
 	case q.Attention && (!needed || since.After(now)):
+	case q.Waiting && f.State() != order.Waiting:
 	case f.ReceivedAt.Before(q.From) || !q.Until.IsZero() && !f.ReceivedAt.Before(q.Until):
 	case q.Account != "" && f.Account != q.Account:
 	case q.Product != "" && f.Product != q.Product && f.Original != q.Product:
@@ -179,12 +183,15 @@ const (
 	byTime      index = "listed"
 	byAddress   index = "who"
 	byAttention index = "attention"
+	byWaiting   index = "waiting"
 )
 
 func (q Query) index() index {
 	switch {
 	case q.Email != "":
 		return byAddress
+	case q.Waiting:
+		return byWaiting
 	case q.Attention:
 		return byAttention
 	default:
