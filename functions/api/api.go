@@ -56,6 +56,7 @@ type api struct {
 	byHand     *intake.ByHand
 	review     *settings.Reviews
 	trail      *settings.Trail
+	notices    *settings.Notices
 	desk       *review.Desk
 }
 
@@ -134,6 +135,7 @@ func (a *api) serve() *rest.API {
 			"retention":   a.addRetention,
 			"order-page":  a.addOrderPage,
 			"shop":        a.addShop,
+			"notices":     a.addNotices,
 			"test-orders": a.addTestOrders,
 			"test-data":   a.addTestData,
 		},

@@ -32,7 +32,7 @@ func TestReference(t *testing.T) {
 
 func TestDocument(t *testing.T) {
 	t.Parallel()
-	document.IsComplete(t, 94)
+	document.IsComplete(t, 95)
 	document.ExamplesCanBeSent(t)
 	document.ReferencesResolve(t)
 }

@@ -107,7 +107,7 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: refill.Queue, Notices: store, By: "api", Now: time.Now},
 			Orders: store, Notices: store, MaxQuantity: mostUnits,
 		},
-		review: &settings.Reviews{Store: store, Now: time.Now}, trail: &settings.Trail{Store: store}, desk: desk,
+		review: &settings.Reviews{Store: store, Now: time.Now}, trail: &settings.Trail{Store: store}, notices: &settings.Notices{Store: store}, desk: desk,
 	}
 	return web.Server{Handler: a.serve(), LogAnswers: true}.Serve
 }

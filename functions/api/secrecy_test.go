@@ -122,6 +122,7 @@ func TestSecrecy(t *testing.T) {
 		{"GET", "/v1/people", nil, []string{"setting", canary.Merchant}},
 		{"DELETE", "/v1/people/ada", nil, nil},
 		{"GET", "/v1/audit", nil, []string{"setting", canary.Merchant}},
+		{"GET", "/v1/notices", nil, []string{"setting", canary.Merchant}},
 		{"DELETE", "/v1/tokens/" + sampleTokens.Items[0].ID, nil, nil},
 		{"GET", "/v1/pools", nil, nil},
 		{"GET", "/v1/pools/elden", nil, nil},

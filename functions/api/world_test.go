@@ -139,7 +139,7 @@ func over(t *testing.T, store *dynamo.Store, tables dynamo.Tables) *world {
 			Claims: &claim.Claimer{Store: store, Cached: store, Uncached: store, Fill: w.fill, Notices: store, By: "webhook", Now: w.now},
 			Orders: store, Notices: store, MaxQuantity: 1000,
 		},
-		review: &settings.Reviews{Store: store, Now: w.now}, trail: &settings.Trail{Store: store}, desk: desk,
+		review: &settings.Reviews{Store: store, Now: w.now}, trail: &settings.Trail{Store: store}, notices: &settings.Notices{Store: store}, desk: desk,
 	}
 	w.serve = web.Server{Handler: a.serve()}.Serve
 	return w

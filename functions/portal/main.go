@@ -86,9 +86,10 @@ func wire(env *config.Env, cfg aws.Config) any {
 			forms: &settings.Forms{Pools: store, Files: files},
 		},
 
-		people: &settings.People{Store: store, Now: time.Now},
-		tokens: &settings.Tokens{Store: store, Now: time.Now},
-		trail:  &settings.Trail{Store: store},
+		people:  &settings.People{Store: store, Now: time.Now},
+		tokens:  &settings.Tokens{Store: store, Now: time.Now},
+		trail:   &settings.Trail{Store: store},
+		notices: &settings.Notices{Store: store},
 		shop: shop{
 			own:        &settings.Merchants{Store: store, Refill: refill, Now: time.Now},
 			goods:      &settings.Products{Store: store, Related: store, Refill: refill, Now: time.Now},

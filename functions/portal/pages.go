@@ -106,6 +106,7 @@ var places = []struct{ name, path, does string }{
 	{"Products", productsPath, "list-products"},
 	{"Pools", poolsPath, "list-pools"},
 	{"Platforms", platformsPath, "get-account"},
+	{"Notices", noticesPath, "list-notices"},
 	{"Settings", settingsPath, ""},
 }
 

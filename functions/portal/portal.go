@@ -24,6 +24,7 @@ type portal struct {
 	people    *settings.People
 	tokens    *settings.Tokens
 	trail     *settings.Trail
+	notices   *settings.Notices
 	orders    *orderDesk
 	now       func() time.Time
 	stock
@@ -59,6 +60,7 @@ func (p *portal) screens() []screen {
 		p.sessionScreens(),
 		p.homeScreens(),
 		p.shopScreens(),
+		p.noticeScreens(),
 		p.orderScreens(),
 		p.refusedScreens(),
 		p.productScreens(),

@@ -126,6 +126,7 @@ func (s *sandbox) shopCalls() []screenCall {
 		{testPurchasePath, func() url.Values {
 			return url.Values{"product": {lambdatest.Product}, "email": {s.Canaries.Address(canary.Customer)}, "account": {"standard"}}
 		}, []string{setting, canary.Customer}},
+		{noticesPath, nil, []string{setting, canary.Merchant}},
 		{product + "/delete", nil, []string{setting}},
 		{product + "/delete", func() url.Values { return url.Values{"version": {version()}} }, nil},
 	}

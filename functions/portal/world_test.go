@@ -68,6 +68,7 @@ func open(t *testing.T, options ...dynamotest.Option) *world {
 		people:   &settings.People{Store: w.store, Now: w.now},
 		tokens:   &settings.Tokens{Store: w.store, Now: w.now},
 		trail:    &settings.Trail{Store: w.store},
+		notices:  &settings.Notices{Store: w.store},
 		overview: overview{lines: &search.Finder{Merchants: catalog.NewCached(w.store, w.now), Lines: w.store, Now: w.now}, held: w.store, shopIs: w.store},
 	}
 	w.setUp()

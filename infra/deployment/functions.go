@@ -272,7 +272,7 @@ var Functions = []Function{
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.RefusedPrefix, dynamo.HeldPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
 			// What lists show, and where their lines stand.
-			{Target: ordersTable, Actions: "BatchGetItem", Items: []string{dynamo.OrderPrefix}},
+			{Target: ordersTable, Actions: "BatchGetItem", Items: []string{dynamo.OrderPrefix, dynamo.NoticePrefix}},
 			{Target: ordersListed, Actions: "Query"},
 			{Target: ordersWho, Actions: "Query"},
 			{Target: ordersAttention, Actions: "Query"},
@@ -314,7 +314,7 @@ var Functions = []Function{
 			{Target: catalogTable, Actions: "BatchGetItem", Items: []string{dynamo.CountsPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.UnconnectedPrefix}, CountOnly: true},
 			{Target: keysTable, Actions: "BatchGetItem UpdateItem ConditionCheckItem"}, // codes of products; keys that are blocked
-			{Target: ordersTable, Actions: "GetItem", Items: []string{dynamo.NoticePrefix}},
+			{Target: ordersTable, Actions: "GetItem BatchGetItem", Items: []string{dynamo.NoticePrefix}},
 			{Target: ordersTable, Actions: "PutItem", Items: []string{dynamo.NoticePrefix, dynamo.IdempotencyPrefix, dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix}},   // of the second: forms that are sent twice; of the last: an order by hand while the brake is set
 			{Target: ordersTable, Actions: "DeleteItem", Items: []string{dynamo.IdempotencyPrefix, dynamo.OrderPrefix, dynamo.QueuePrefix, dynamo.UnconnectedPrefix, dynamo.HeldPrefix, dynamo.BuyerPrefix}}, // of the last: of a customer who is erased
 			{Target: sessionsTable, Actions: "GetItem PutItem DeleteItem", Items: []string{dynamo.SignInPrefix, dynamo.SessionsPrefix}},

@@ -142,6 +142,7 @@ var Needs = map[string]Scope{
 	"delete-sender":   Settings,
 	"get-retention":   Settings,
 	"put-retention":   Settings,
+	"list-notices":    Settings,
 	"get-shop":        Settings,
 	"put-shop":        Settings,
 	"get-order-page":  Settings,

@@ -81,7 +81,7 @@
 //	  refused#<m>           <ms>#<sha256>                a signed webhook that was refused; deleted from expiresAt on
 //	  refused-once#<m>#<sha256>  refused                 the same, by its order and mistake: a repeat changes nothing
 //	  idempotency#<sha256>  call                         a call of an API with an Idempotency-Key: its answer; deleted from expiresAt on
-//	  notice#<id>           notice                       a notice; mail=due is to be mailed
+//	  notice#<id>           notice                       a notice; mail=due is to be mailed; listed=<m>#notices if it is to a merchant
 //	  alert#<m>#<pool>      alert#<side>                 stock alert: level, sequence, when told
 //
 // Items that still need work have due=due#<0..31>, a hash of the item's name, and

@@ -1,7 +1,13 @@
 package dynamo
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -9,7 +15,9 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/job"
 	"keypool/shared/notice"
+	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 )
 
 // noticeItem is a notice in the orders table.
@@ -27,8 +35,16 @@ type noticeItem struct {
 
 	ExpiresAt int64 `dynamodbav:"expiresAt,omitempty"` // in seconds: see ExpiresAttribute
 
+	Listed     string `dynamodbav:"listed,omitempty"` // see noticesName
+	ReceivedAt int64  `dynamodbav:"receivedAt,omitempty"`
+
 	outboxItem
 }
+
+// noticesName is the partition of the index of lines in which the notices to a merchant are
+// listed. No side of a merchant has it. The index has their keys alone: what becomes of a mail
+// is not written to it.
+func noticesName(merchant string) string { return merchant + "#notices" }
 
 type factsItem struct {
 	Pool      string   `dynamodbav:"pool,omitempty"`
@@ -204,8 +220,13 @@ func newNoticeItem(n notice.Notice) noticeItem {
 	if n.Kind == notice.SignIn { // anybody may cause one
 		expires = n.RaisedAt.Add(signInNoticeKept).Unix()
 	}
+	var listed string
+	var receivedAt int64
+	if n.ToMerchant() {
+		listed, receivedAt = noticesName(n.Merchant), millis(n.RaisedAt)
+	}
 	return noticeItem{
-		primaryKey: noticeKey(n.ID), V: schema, Version: n.Version,
+		primaryKey: noticeKey(n.ID), V: schema, Version: n.Version, Listed: listed, ReceivedAt: receivedAt,
 		Merchant: n.Merchant, TestOf: testOf(n.Merchant, about), To: n.To, Kind: string(n.Kind), RaisedAt: millis(n.RaisedAt),
 		Facts: factsItem{
 			Pool: f.Pool, Side: string(f.Side), Product: f.Product,
@@ -231,6 +252,67 @@ func (s *Store) Notice(ctx context.Context, id string) (notice.Notice, bool, err
 	}
 	n, err := decodeNotice(item)
 	return n, err == nil, err
+}
+
+// NoticesOf returns up to limit notices to a merchant, the newest first, after the place of the
+// page before, "" to begin with, and the place to go on after, "" on the last page. It is two
+// round trips, however many there are. Its error is order.ErrPlace for a place that is none.
+func (s *Store) NoticesOf(ctx context.Context, merchant, after string, limit int) (list []notice.Notice, next string, err error) {
+	q := query{
+		table: s.tables.Orders, index: listedIndex, where: "listed = :listed", values: attrs{":listed": text(noticesName(merchant))},
+		backwards: true, limit: limit + 1,
+	}
+	var until int64
+	var seen string
+	if after != "" {
+		moment, hash, ok := strings.Cut(after, "-")
+		if until, err = strconv.ParseInt(moment, 10, 64); err != nil || !ok {
+			return nil, "", order.ErrPlace
+		}
+		seen = hash
+		q.where, q.values[":until"], q.limit = "listed = :listed AND receivedAt <= :until", number(until), limit+1+noticesOfMoment
+	}
+	entries, err := s.items(ctx, q)
+	if err != nil {
+		return nil, "", wrap(err, "list the notices of %s", merchant)
+	}
+	for i, entry := range entries {
+		if numberOf(entry["receivedAt"]) == until && placeOfNotice(entry) == after && seen != "" {
+			entries = entries[i+1:]
+			break
+		}
+	}
+	if len(entries) > limit {
+		entries = entries[:limit]
+		next = placeOfNotice(entries[limit-1])
+	}
+	keys, places := make([]attrs, len(entries)), map[primaryKey]int{}
+	for i, entry := range entries {
+		keys[i], places[keyOf(entry)] = keyOf(entry).attrs(), i
+	}
+	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Orders, keys)
+	if err != nil {
+		return nil, "", wrap(err, "read the notices of %s", merchant)
+	}
+	slices.SortFunc(items, func(a, b attrs) int { return cmp.Compare(places[keyOf(a)], places[keyOf(b)]) })
+	for _, item := range items { // one that is gone is left out
+		n, err := decodeNotice(item)
+		if err != nil {
+			return nil, "", err
+		}
+		list = append(list, n)
+	}
+	return list, next, nil
+}
+
+// noticesOfMoment is how many notices of one millisecond a page looks through for its place.
+const noticesOfMoment = 50
+
+// placeOfNotice is the place of an entry of the index. It does not tell the notice's name, which
+// may hold a platform's number of an order.
+func placeOfNotice(entry attrs) string {
+	sum := sha256.Sum256([]byte(keyOf(entry).PK))
+	return strconv.FormatInt(numberOf(entry["receivedAt"]), 10) + "-" + hex.EncodeToString(sum[:8])
 }
 
 func decodeNotice(item attrs) (notice.Notice, error) {

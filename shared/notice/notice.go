@@ -417,6 +417,12 @@ const heldRest = "#rest"
 // heldStored is how long claims that hold a line take to store it, but for very few.
 const heldStored = time.Minute
 
+// ToMerchant reports whether the notice is to those who work at a merchant: to the operator, to a
+// customer, to somebody who signs in or is invited are others.
+func (n Notice) ToMerchant() bool {
+	return n.Merchant != "" && n.Kind != SignIn && n.Kind != Invitation && n.Kind != KeysElsewhere
+}
+
 // ToFurther reports whether the notice is a warning of a pool's stock to one of the pool's
 // further addresses.
 func (n Notice) ToFurther() bool { return n.To != "" && (n.Kind == LowStock || n.Kind == Empty) }
