@@ -43,14 +43,19 @@ import (
 // pages that were looked at.
 func Main(m *testing.M) {
 	code := m.Run()
-	if end != nil {
-		end()
-	}
+	Close()
 	if err := Nu(context.Background(), looked.files...); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
 	os.Exit(code)
+}
+
+// Close ends Chromium, if a test has started it.
+func Close() {
+	if end != nil {
+		end()
+	}
 }
 
 // looked are the files of HTML that pages were made of.
