@@ -1571,6 +1571,20 @@ var mutants = []mutant{
 		in:     "shared/delivery", test: "TestNotice_ofLinesHeldLater",
 	},
 	{
+		breaks: "dots in the path of a mail's link lead out of the portal",
+		file:   "functions/portal/visit.go",
+		old:    `u.Path != path.Clean(u.Path)`,
+		new:    `path.Clean(u.Path) == ""`,
+		in:     "functions/portal", test: "TestSignIn_leadsBackToOwnPagesAlone",
+	},
+	{
+		breaks: "deciding about all on hold decides about what was held since",
+		file:   "functions/portal/acts.go",
+		old:    `DecideAll(v.Context(), v.Merchant, side, time.UnixMilli(until), verdict, v.act())`,
+		new:    `DecideAll(v.Context(), v.Merchant, side, v.now.Add(0*time.Duration(until)), verdict, v.act())`,
+		in:     "functions/portal", test: "TestOrders_decideAllOnHold",
+	},
+	{
 		breaks: "the button of a mail about test orders leads to live ones",
 		file:   "shared/mail/notice_buttons.go",
 		old:    `return toHeld + "&side=test"`,
