@@ -253,7 +253,7 @@ var Functions = []Function{
 		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "UPLOADS_BUCKET", "REPORTS_BUCKET", "RANGES_QUEUE_URL", "FILL_QUEUE_URL", "CATCHUP_QUEUE_URL", "JOBS_QUEUE_URL", "KMS_KEY", "MAX_QUANTITY", "PUBLIC_URL", "SENDER", "CONFIGURATION_SET"},
 		Rights: []Right{
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.MerchantPrefix, dynamo.SettingsPrefix, dynamo.CountsPrefix, dynamo.TokensPrefix, dynamo.PeoplePrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix, dynamo.SendersPrefix, dynamo.DomainsPrefix}},
-			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix, dynamo.ReviewPrefix, dynamo.CountsPrefix, dynamo.JobsPrefix, dynamo.AuditPrefix}},
+			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.RangesPrefix, dynamo.ParkedPrefix, dynamo.ReviewPrefix, dynamo.JobsPrefix, dynamo.AuditPrefix}},
 			{Target: catalogTable, Actions: "PutItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.ReviewPrefix, dynamo.JobsPrefix, dynamo.AuditPrefix, dynamo.SendersPrefix, dynamo.DomainsPrefix}},
 			{Target: catalogTable, Actions: "DeleteItem", Items: []string{dynamo.SettingsPrefix, dynamo.PeoplePrefix, dynamo.AddressesPrefix, dynamo.TokensPrefix, dynamo.TokenUsesPrefix, dynamo.SendersPrefix}}, // of tokens: to revoke one
 			{Target: catalogTable, Actions: "UpdateItem", Items: []string{dynamo.CountsPrefix, dynamo.TokenUsesPrefix, dynamo.UploadsPrefix, dynamo.JobsPrefix, dynamo.DomainsPrefix}},                            // keys that a cancelled line gave back; a held file is confirmed, or one withdrawn; a job is cancelled
@@ -324,7 +324,7 @@ var Functions = []Function{
 			// What needs somebody.
 			{Target: catalogTable, Actions: "Query", Items: []string{dynamo.CountsPrefix, dynamo.ReviewPrefix}},
 			{Target: catalogTable, Actions: "GetItem", Items: []string{dynamo.SendersPrefix}},
-			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.RefusedPrefix}},
+			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.RefusedPrefix, dynamo.HeldPrefix}},
 			{Target: ordersTable, Actions: "Query", Items: []string{dynamo.QueuePrefix}},
 			{Target: uploadedFiles, Actions: "PutObject GetObject"},
 			{Target: reportFiles, Actions: "GetObject"},
