@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 
@@ -37,7 +38,7 @@ func newProductPath(id string) string {
 // productOf returns the id in the address of a product, "" if there is none.
 func productOf(v *visit) string {
 	id, err := base64.RawURLEncoding.DecodeString(v.PathValue("product"))
-	if err != nil {
+	if err != nil || !utf8.Valid(id) {
 		return ""
 	}
 	return string(id)

@@ -403,3 +403,18 @@ func TestScreens_formsOfOthers(t *testing.T) {
 		}
 	}
 }
+
+// A name in an address that is longer than anything can be called is that of nothing.
+func TestScreens_longNames(t *testing.T) {
+	t.Parallel()
+	s := openSeller(t)
+	for _, screen := range s.portal.screens() {
+		method, path, _ := strings.Cut(screen.pattern, " ")
+		for _, length := range []int{200, 900, 3000} {
+			long := wildcards.ReplaceAllString(path, strings.Repeat("a", length))
+			if p := s.as(access.Owner).send(method, long, formFor(method)); p.status >= http.StatusInternalServerError {
+				t.Errorf("%s, %d letters: %d", screen.pattern, length, p.status)
+			}
+		}
+	}
+}

@@ -72,6 +72,9 @@ const (
 	backCookie    = "__Host-keypool-back" // where to go once signed in
 )
 
+// maxPath is more than the longest path of anything, in bytes: the store has no key as long.
+const maxPath = 1000
+
 // signedIn returns the handler of a screen.
 func (p *portal) signedIn(s screen) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -89,6 +92,9 @@ func (p *portal) signedIn(s screen) http.HandlerFunc {
 		v.Request = r.WithContext(access.With(r.Context(), v.Principal))
 		var a answer
 		if v.merchant, ok, err = p.merchants.Merchant(r.Context(), v.Merchant); err == nil && !ok {
+			err = errNotFound
+		}
+		if err == nil && len(r.URL.Path) > maxPath {
 			err = errNotFound
 		}
 		if err == nil && s.does != "" {
