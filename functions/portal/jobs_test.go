@@ -45,6 +45,7 @@ func (e *exported) Put(_ context.Context, object string, content []byte) error {
 	e.parts[object] = content
 	return nil
 }
+
 func (e *exported) Rest(_ context.Context, object string) ([]byte, error) {
 	return e.parts[object], nil
 }

@@ -52,17 +52,20 @@ func (l *LeftOut) Lines(ctx context.Context, merchant, id string) (lines []uploa
 // linesOf reads up to most lines of a report, which has them last.
 func linesOf(report io.Reader, most int) (lines []upload.RejectedLine, err error) {
 	in := json.NewDecoder(report)
-	depth := 0
+	if _, err := in.Token(); err != nil { // the beginning of the report
+		return nil, err
+	}
 	for {
-		token, err := in.Token()
+		name, err := in.Token()
 		if err != nil {
 			return nil, err
 		}
-		if d, is := token.(json.Delim); is {
-			depth += map[json.Delim]int{'{': 1, '[': 1, '}': -1, ']': -1}[d]
-		}
-		if depth == 1 && token == "lines" {
+		if name == "lines" {
 			break
+		}
+		var other json.RawMessage
+		if err := in.Decode(&other); err != nil {
+			return nil, err
 		}
 	}
 	if _, err := in.Token(); err != nil { // the beginning of the list
