@@ -79,9 +79,10 @@ func jobMark(j job.Job) mark {
 		return mark{"warn", "Ended early"}
 	case job.Ended:
 		return mark{"good", "Done"}
-	}
-	if j.Kind == job.Retain {
-		return mark{"good", "Each day"}
+	case job.Running:
+		if j.Kind == job.Retain {
+			return mark{"good", "Each day"}
+		}
 	}
 	return mark{"calm", "Under way"}
 }

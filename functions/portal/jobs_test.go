@@ -19,10 +19,7 @@ import (
 	"keypool/shared/upload"
 )
 
-var (
-	elden = pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}
-	nova  = pool.ID{Merchant: "acme", Pool: "nova", Side: pool.Live}
-)
+var elden = pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Live}
 
 // exported is the bucket of the files of exports: each is of one part.
 type exported struct {
