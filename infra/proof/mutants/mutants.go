@@ -1543,6 +1543,13 @@ var mutants = []mutant{
 		in:     "functions/orderpage", test: "TestShown_neverForSaleAgain",
 	},
 	{
+		breaks: "keys that a page showed are for sale again, in a simulated history",
+		file:   "shared/order/order.go",
+		old:    `return f.Mail.KeysLeft() || !f.ShownAt.IsZero()`,
+		new:    `return f.Mail.KeysLeft()`,
+		in:     "infra/proof/simulate", test: "TestHistories",
+	},
+	{
 		breaks: "a merchant without a key signs links for everybody",
 		file:   "shared/link/link.go",
 		old:    `	if len(key) < keySize {`,

@@ -1,6 +1,6 @@
 // Package simulate runs Keypool's own code through random histories, each from a seed:
 // orders, repeats, refunds of lines, orders and amounts, before the payment and after,
-// disputes, several at once, some of which people drop, what a merchant does with a line, rules of review, the brake,
+// disputes, several at once, some of which people drop, pages that show an order's keys, what a merchant does with a line, rules of review, the brake,
 // decisions about what they hold, by the API and by pages that mails lead to, orders from before the
 // account delivers, key files, some of them held for an answer, moved and blocked keys, changed
 // products. Each history has faults: calls fail, answers are lost, indexes lag, messages

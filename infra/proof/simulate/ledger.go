@@ -55,6 +55,9 @@ type ledger struct {
 	mailedKeys          map[string]bool           // by ID: both sides of a pool may have one text
 	leasedKeys          map[string]bool           // by ID: a mailer had them, whether it mailed them or not
 	leasedLines         map[order.LineID]bool     // whose keys a mailer had
+	pages               map[string]bool           // orders whose pages somebody has show their keys
+	shownKeys           map[string]bool           // by ID: a page showed them
+	shownLines          map[order.LineID]bool     // whose keys a page showed
 	history             hash.Hash64               // of all commits: equal for equal runs
 }
 
@@ -114,6 +117,7 @@ type line struct {
 	address                              string
 	former                               []string // addresses before
 	erased                               bool     // nothing of its customer is kept
+	shown                                bool     // a page showed its keys
 	receivedAt, heldAt                   time.Time
 	released                             map[string]bool              // rules that a person has released it from
 	counted                              bool                         // lines of its order that were claimed at once count its keys for sure
@@ -182,6 +186,7 @@ func newLedger(w *world) *ledger {
 		notices: map[string]bool{}, told: map[string]bool{}, due: map[string]time.Time{}, uploads: map[string]*uploadRecord{}, withdrawn: map[string]bool{}, leases: map[mailNumber]lease{},
 		wholes: map[string]*known{}, reported: newReported(),
 		released: map[string]order.LineID{}, reasons: map[order.LineID]reasons{}, mailedKeys: map[string]bool{}, leasedKeys: map[string]bool{}, leasedLines: map[order.LineID]bool{},
+		pages: map[string]bool{}, shownKeys: map[string]bool{}, shownLines: map[order.LineID]bool{},
 		history: fnv.New64a(), catalog: catalogState{pools: map[string]bool{}, poolsOf: map[string]map[string]string{}, returned: map[string][]setting[string]{}},
 		review: newReviewState(), linesOf: map[string][]order.LineID{},
 	}
@@ -365,7 +370,7 @@ func (l *ledger) keyChanged(id string, before, after map[string]types.AttributeV
 			switch {
 			case k.restocked && l.mailedKeys[id]:
 				l.problem("key %s was mailed and is available again", l.text(id))
-			case k.restocked && l.leasedKeys[id]:
+			case k.restocked && (l.leasedKeys[id] || l.shownKeys[id]):
 				l.problem("key %s was a mailer's and is available again", l.text(id))
 			}
 		case k.state == "claimed":
@@ -452,6 +457,7 @@ func (l *ledger) lineChanged(id order.LineID, after map[string]types.AttributeVa
 	there.side, there.customer, there.risk = str(after, "side"), str(after, "who")[strings.LastIndex(str(after, "who"), "#")+1:], str(after, "risk")
 	there.address, there.former = strIn(after, "customer", "email"), textsIn(after, "former")
 	_, there.erased = after["erasedAt"]
+	_, there.shown = after["shownAt"]
 	there.receivedAt, there.heldAt = time.UnixMilli(int64(num(after, "receivedAt"))), time.UnixMilli(int64(num(after, "heldAt")))
 	if name := str(after, "order"); name != "" {
 		there.name = "order " + name + ", line " + str(after, "line")

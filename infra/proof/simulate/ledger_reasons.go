@@ -80,6 +80,7 @@ func (l *ledger) checkReasons(c dynamosim.Commit, id order.LineID, before line) 
 		l.problem("%s forgot its address", l.name(id))
 	}
 	l.checkErased(id, before, why)
+	l.checkShown(id, before, why)
 	l.checkCorrected(id, before, why)
 	if due := keysReturned(now); now.returnedCount != due {
 		l.problem("of %s %d of %d units are returned, all: %v, and %d keys are not due any more, not %d", l.name(id), now.returnedUnits, now.quantity, now.returnedAll, now.returnedCount, due)
@@ -530,8 +531,8 @@ func (l *ledger) askedOf(id order.LineID, before line) (asked []string) {
 }
 
 // checkGivenBack checks what became of a key that a line gave back: what was asked for, or
-// what the settings say. A key is for sale again only if no mailer ever had it and its upload
-// was not withdrawn, nor the key blocked, and then it is.
+// what the settings say. A key is for sale again only if no mailer ever had it, no page
+// showed it, and its upload was not withdrawn, nor the key blocked, and then it is.
 func (l *ledger) checkGivenBack(id order.LineID, k string, asked []string) {
 	now, is := l.lines[id], l.keys[k].state
 	if slices.Contains(now.replaced, k) {
@@ -550,8 +551,8 @@ func (l *ledger) checkGivenBack(id order.LineID, k string, asked []string) {
 			may["kept"] = true
 		case "restock":
 			barred := l.withdrawn[l.keys[k].upload] || l.keys[k].blocked
-			may["available"] = !l.leasedKeys[k] && !barred
-			may["revoked"] = may["revoked"] || l.leasedLines[id] || barred
+			may["available"] = !l.leasedKeys[k] && !l.shownKeys[k] && !barred
+			may["revoked"] = may["revoked"] || l.leasedLines[id] || l.shownLines[id] || barred
 		default:
 			may["revoked"] = true
 		}

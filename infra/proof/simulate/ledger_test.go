@@ -836,6 +836,35 @@ func TestLedger_noticesWhatBreaksThePromise(t *testing.T) {
 				b.write("x", with(keyItem("k", "available", ""), "upload", "u"), back(lineItem(idA, 2, 1), 1, true), b.refund(idA, 0, "restock"))
 			}, "is available; it was to become one of [restock]",
 		},
+		"a returned key is for sale again though a page showed it": {
+			func(b *fixture) {
+				b.sellKey()
+				b.ledger.expectShown(idA.OrderHalf())
+				b.write("page", with(lineItem(idA, 2, 1, "k"), "shownAt", 1), reason(idA, "keys-shown", ""))
+				b.write("x", keyItem("k", "available", ""), with(back(lineItem(idA, 3, 1), 1, true), "shownAt", 1), b.refund(idA, 0, "restock"))
+			}, "is available; it was to become one of [restock]",
+		},
+		"keys are shown that nobody asked for": {
+			func(b *fixture) {
+				b.sellKey()
+				b.write("page", with(lineItem(idA, 2, 1, "k"), "shownAt", 1), reason(idA, "keys-shown", ""))
+			}, "are shown, and nobody asked",
+		},
+		"keys are shown, and nothing tells": {
+			func(b *fixture) {
+				b.sellKey()
+				b.ledger.expectShown(idA.OrderHalf())
+				b.write("page", with(lineItem(idA, 2, 1, "k"), "shownAt", 1))
+			}, "are shown, and its history does not tell",
+		},
+		"it is forgotten that keys were shown": {
+			func(b *fixture) {
+				b.sellKey()
+				b.ledger.expectShown(idA.OrderHalf())
+				b.write("page", with(lineItem(idA, 2, 1, "k"), "shownAt", 1), reason(idA, "keys-shown", ""))
+				b.write("x", lineItem(idA, 3, 1, "k"))
+			}, "forgot that its keys were shown",
+		},
 		"a returned key is lost that was to be for sale": {
 			func(b *fixture) {
 				b.sellKey()

@@ -388,6 +388,12 @@ func (m *planner) changes(p payOrder, paidAt time.Duration) (all []TimedAction) 
 	if m.reviewed && !p.hand && m.oneIn(3) {
 		all = append(all, TimedAction{at + m.between(0, within), m.assessed(p)})
 	}
+	if m.oneIn(3) {
+		all = append(all, TimedAction{at + m.between(0, within), showKeys{of: p, times: 1 + m.rng.IntN(2), serial: m.next()}})
+	}
+	if m.oneIn(3) {
+		all = append(all, m.shownAndReturned(p, paidAt)...)
+	}
 	if !p.hand && m.oneIn(5) {
 		all = append(all, TimedAction{at + within + m.between(0, within), m.again(p)})
 	}
@@ -434,6 +440,16 @@ func (m *planner) returnedAndHeld(p payOrder, large paidLine, paidAt time.Durati
 		all = append(all, TimedAction{at + m.between(0, within), changeLine{kind: kind, of: p, line: large.id, serial: m.next(), times: 1}})
 	}
 	return all
+}
+
+// shownAndReturned are the keys of an order that its page shows at about the time when its mail is
+// due, and that go back right after that.
+func (m *planner) shownAndReturned(p payOrder, paidAt time.Duration) []TimedAction {
+	at := paidAt + m.between(0, 200*time.Millisecond)
+	return []TimedAction{
+		{at, showKeys{of: p, times: 1, soon: true, serial: m.next()}},
+		{at + m.between(0, 200*time.Millisecond), changeLine{kind: returnedLine, of: p, line: p.lines[m.rng.IntN(len(p.lines))].id, keysTo: order.Restock, serial: m.next(), times: 1}},
+	}
 }
 
 // connection gives a product a pool that may have none.

@@ -208,6 +208,8 @@ var mustHappen = []struct {
 	{"key given back and kept", 1e6},
 	{"key replaced", 1e6},
 	{"restocked key sold again", 1e6},
+	{"line whose keys are shown on a page", 1e5},
+	{"key shown on a page", 1e5},
 	{"chunk written again", 1e6},
 	{"chunk emptied and deleted", 1e6},
 	{"second mail about a key that was replaced", 1e6},
