@@ -432,10 +432,28 @@ func sendAgain(p *portal, v *visit, a chosen) (string, error) {
 
 func release(p *portal, v *visit, a chosen) (string, error) {
 	if v.form.Get("disputes") != "" {
-		_, err := p.orders.acts.ReleaseDisputed(v.Context(), wholeOf(a.all), v.act(), a.seen...)
+		seen, err := a.conditions()
+		if err == nil {
+			_, err = p.orders.acts.ReleaseDisputed(v.Context(), wholeOf(a.all), v.act(), seen...)
+		}
 		return "released", err
 	}
 	return p.onEach(v, a, "released", p.orders.acts.Release)
+}
+
+// conditions returns the lines whose versions a transaction of a whole order is to compare: it
+// has room for so many. Those beyond are compared with the lines as they were just read.
+func (a chosen) conditions() ([]order.LineVersion, error) {
+	var stale order.StaleError
+	for _, line := range a.all {
+		if slices.ContainsFunc(a.seen, func(s order.LineVersion) bool { return s.Line == line.ID && s.Version != line.Version }) {
+			stale.Lines = append(stale.Lines, line)
+		}
+	}
+	if len(stale.Lines) > 0 {
+		return nil, &stale
+	}
+	return a.seen[:min(len(a.seen), order.MaxItems-1)], nil
 }
 
 func wholeOf(lines []order.Fulfillment) order.Whole {
@@ -451,9 +469,12 @@ func giveBack(p *portal, v *visit, a chosen) (string, error) {
 	}
 	part := v.form.Get("part")
 	if part == "" {
-		_, err := p.orders.acts.ReturnSeen(v.Context(), wholeOf(a.all), order.Return{
-			ID: cmp.Or(refund, order.ReturnByHand(a.all)), By: act.By, Why: act.Why, KeysBack: back,
-		}, a.seen...)
+		seen, err := a.conditions()
+		if err == nil {
+			_, err = p.orders.acts.ReturnSeen(v.Context(), wholeOf(a.all), order.Return{
+				ID: cmp.Or(refund, order.ReturnByHand(a.all)), By: act.By, Why: act.Why, KeysBack: back,
+			}, seen...)
+		}
 		return "returned", err
 	}
 	units := lifecycle.AllUnits

@@ -58,6 +58,7 @@ type lineView struct {
 // mendView says what to do for a line, with a form or a link that does it.
 type mendView struct {
 	Line   string // the product, where the order has several lines
+	Others int    // lines of which the same holds
 	Says   []string
 	Does   string // send: the address's form; a link to Path otherwise
 	Path   string
@@ -178,7 +179,13 @@ func (p *portal) view(v *visit, whole wholeOrder) (orderView, error) {
 			if len(whole.lines) > 1 {
 				m.Line = productName(line)
 			}
-			view.Mends, view.Typing = append(view.Mends, m), view.Typing || m.Does != ""
+			view.Typing = view.Typing || m.Does != ""
+			same := func(o mendView) bool { return m.Does == "" && o.Path == m.Path && slices.Equal(o.Says, m.Says) }
+			if i := slices.IndexFunc(view.Mends, same); i >= 0 {
+				view.Mends[i].Others++
+			} else {
+				view.Mends = append(view.Mends, m)
+			}
 		}
 		view.Live = view.Live || soon(line, v.now)
 	}

@@ -18,6 +18,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/claim"
 	"keypool/shared/delivery"
+	"keypool/shared/lifecycle"
 	"keypool/shared/order"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -516,7 +517,39 @@ func TestOrders_waitingOldestFirst(t *testing.T) {
 	if got := numbers(ada.get(ordersPath + "?side=test&show=waiting")); !slices.Equal(got, []string{"T-1"}) {
 		t.Errorf("tests that wait are %v", got)
 	}
-	ada.get(ordersPath+"?show=waiting&product=other").has("No order waits for keys of a pool.")
+	ada.get(ordersPath + "?show=waiting&product=other").has("No order waits for keys of a pool.")
+}
+
+// An order may have a hundred lines, which is one more than a transaction compares.
+func TestOrder_ofAHundredLines(t *testing.T) {
+	t.Parallel()
+	s := openSeller(t)
+	var first order.Fulfillment
+	for n := range 100 {
+		line := s.sell("acme", "A-1", 1, func(f *order.Fulfillment) { f.Line, f.OrderLines = fmt.Sprint(n), 100 })
+		if n == 0 {
+			first = line
+		}
+	}
+	ada := s.signIn("ada@acme.example")
+	page := ada.get(pathOf(first))
+	t.Logf("its page has %d bytes", len(page.body))
+	form := ada.get(pathOf(first) + "/return").actForm()
+	s.later(time.Second)
+	if _, err := s.portal.orders.acts.Hold(t.Context(), first.ID, lifecycle.Act{By: "Ben"}); err != nil {
+		t.Fatal(err)
+	}
+	ada.post(pathOf(first)+"/return", form).has("The order has changed since you opened the page")
+	ada.post(pathOf(first)+"/return", ada.get(pathOf(first)+"/return").actForm()).has("Given back.")
+	lines, err := s.store.Lines(t.Context(), first.ID.OrderHalf())
+	if err != nil || len(lines) != 100 {
+		t.Fatalf("%d lines, %v", len(lines), err)
+	}
+	for _, line := range lines {
+		if line.State() != order.Returned {
+			t.Fatalf("line %s is %s", line.Line, line.State())
+		}
+	}
 }
 
 func TestFind(t *testing.T) {
