@@ -33,7 +33,7 @@ func TestBrowser_fromTheMailToOrdersOnHold(t *testing.T) {
 	b.Press("Reject all…")
 	b.Has("This cannot be undone.")
 	b.Look("orders-reject-all")
-	b.Press("Not now")
+	b.Press("Go back")
 	b.Press("Release all…")
 	b.Look("orders-release-all")
 	b.Press("Release all on hold")

@@ -97,7 +97,7 @@ func TestBrowser_erase(t *testing.T) {
 	b.Press("Erase the customer…")
 	b.Has("What was sold stays", "This cannot be undone.")
 	b.Look("act-erase")
-	b.Press("Not now")
+	b.Press("Go back")
 	b.Has("marcel@gmial.com")
 	b.Press("Erase the customer…")
 	b.PressHere("Also all other orders")

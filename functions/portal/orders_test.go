@@ -184,7 +184,7 @@ func TestOrder_isToldFromPaymentToBounce(t *testing.T) {
 	p := ada.get(pathOf(line))
 	p.has("Order A-1041", "Being mailed", "Marcel Laporte", "marcel@gmial.com", "2 × 29.90 EUR", "2, from elden.txt, lines 812 and 813",
 		"Paid, as shop-eu reported.", "2 keys were taken from the pool elden.", "Its mail is sent in a moment.").hasNot("AAAA-1111", "BBBB-2222")
-	if !strings.Contains(p.body, `data-refresh="2000"`) {
+	if !strings.Contains(p.body, `data-refresh="1000"`) {
 		t.Error("a page that something comes to does not ask to be read again")
 	}
 	s.mail(line)

@@ -108,7 +108,7 @@ func TestPeople_changeAndRemove(t *testing.T) {
 		t.Errorf("stored: %+v", kept)
 	}
 
-	ask := b.get("/portal/settings/people/grace/remove").has("Grace Hopper will be able to do nothing here any more", "Not now")
+	ask := b.get("/portal/settings/people/grace/remove").has("Grace Hopper will be able to do nothing here any more", "Go back")
 	b.post("/portal/settings/people/grace/remove", url.Values{"version": {"7"}}).has("Changed meanwhile")
 	grace.get("/portal").has("Grace Hopper")
 	b.post("/portal/settings/people/grace/remove", url.Values{"version": {ask.hidden("version")}}).has("Removed").hasNot("Grace Hopper")

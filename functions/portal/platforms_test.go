@@ -141,12 +141,16 @@ func TestPlatforms_connectedInFiveMinutes(t *testing.T) {
 		typed        int
 	}{
 		"stripe": {
-			nil, []string{"secret.live", "whsec_live0123456789abcdef", "credential.live_key", "rk_live_0123456789abcdef"},
-			[]string{"Workbench , Webhooks , Create an event destination", "Webhook endpoint", "Snapshot", "signing secret", "Create restricted key", "Checkout Sessions, Products, Prices, Invoices, Charges and Refunds, Events, Webhook Endpoints", "4242 4242 4242 4242"}, 2,
+			nil,
+			[]string{"secret.live", "whsec_live0123456789abcdef", "credential.live_key", "rk_live_0123456789abcdef"},
+			[]string{"Workbench , Webhooks , Create an event destination", "Webhook endpoint", "Snapshot", "signing secret", "Create restricted key", "Checkout Sessions, Products, Prices, Invoices, Charges and Refunds, Events, Webhook Endpoints", "4242 4242 4242 4242"},
+			2,
 		},
 		"woocommerce": {
-			[]string{"settings.shop", "https://acme.example"}, []string{"credential.consumer_key", "ck_0123456789012345678901234567890123456789", "credential.consumer_secret", "cs_0123456789012345678901234567890123456789"},
-			[]string{"WooCommerce , Settings , Advanced , Webhooks , Add webhook", "Order updated", "WP REST API Integration v3", "Save webhook", "Order created", "REST API , Add key", "Generate API key"}, 3,
+			[]string{"settings.shop", "https://acme.example"},
+			[]string{"credential.consumer_key", "ck_0123456789012345678901234567890123456789", "credential.consumer_secret", "cs_0123456789012345678901234567890123456789"},
+			[]string{"WooCommerce , Settings , Advanced , Webhooks , Add webhook", "Order updated", "WP REST API Integration v3", "Save webhook", "Order created", "REST API , Add key", "Generate API key"},
+			3,
 		},
 	} {
 		w := open(t)
