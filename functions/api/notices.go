@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -50,11 +51,8 @@ func (a *api) listNotices(ctx context.Context, in *rest.Page) (*rest.Body[Notice
 	out := NoticeMailList{Items: []NoticeMail{}, Next: next}
 	for _, n := range list {
 		about := mail.AboutNotice(n, m)
-		one := NoticeMail{Kind: string(n.Kind), At: n.RaisedAt.UTC(), Title: about.Title, Mail: string(n.Mail.State)}
-		switch n.Mail.State {
-		case outbox.None:
-			one.Mail = "none"
-		case outbox.Due:
+		one := NoticeMail{Kind: string(n.Kind), At: n.RaisedAt.UTC(), Title: about.Title, Mail: cmp.Or(string(n.Mail.State), "none")}
+		if n.Mail.State == outbox.Due {
 			one.After = n.Mail.TryAt
 		}
 		if about.Says != "" {

@@ -95,10 +95,14 @@ func (s *sandbox) refuseOrderCalls() {
 	s.RefuseEachCall("to release several", func() []byte {
 		return post("/portal/orders/several", url.Values{"act": {"release"}, "sure": {"1"}, "seen": {seenOf(s.plant(1, 0, held))}})
 	})
+	decide := func(act string) []byte {
+		return post("/portal/orders/held", url.Values{"act": {act}, "side": {"live"}, "sure": {"1"}, "until": {strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10)}})
+	}
+	s.Invoke("to release what the calls before left on hold", decide("release"))
 	for _, act := range []string{"release", "reject"} {
 		s.RefuseEachCall("to "+act+" all on hold", func() []byte {
 			s.plant(1, 0, held)
-			return post("/portal/orders/held", url.Values{"act": {act}, "side": {"live"}, "sure": {"1"}, "until": {strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10)}})
+			return decide(act)
 		})
 	}
 	byHand := func(sure ...string) func() []byte {

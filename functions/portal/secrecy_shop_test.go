@@ -66,11 +66,11 @@ func (s *sandbox) shopCalls() []screenCall {
 		{mailSettingsPath + "/remove", func() url.Values { s.PlantSender(catalog.SenderVerified); return url.Values{"version": {senders()}} }, nil},
 		{shopPath, nil, []string{setting, canary.Merchant}},
 		{shopPath, func() url.Values {
-			return url.Values{"title": {s.Canaries.New(setting)}, "notice_address": {s.Canaries.Address(canary.Merchant)}, "version": {merchant()}}
+			return url.Values{"title": {"Nova"}, "sender_name": {s.Canaries.New(setting)}, "notice_address": {s.Canaries.Address(canary.Merchant)}, "version": {merchant()}}
 		}, []string{setting, canary.Merchant}},
 		{shopPath, func() url.Values {
-			return url.Values{"title": {s.Canaries.New(setting)}, "reply_to": {s.Canaries.New(canary.Key)}, "version": {merchant()}}
-		}, []string{setting, canary.Merchant}},
+			return url.Values{"title": {"Nova"}, "sender_name": {s.Canaries.New(setting)}, "reply_to": {s.Canaries.New(canary.Key)}, "version": {merchant()}}
+		}, []string{setting, canary.Merchant, canary.Key}}, // what was typed stays in the form
 		{rulesPath, nil, nil},
 		{rulesPath + "/review", func() url.Values { return url.Values{"rules.max_keys": {"7"}, "version": {review()}} }, nil},
 		{rulesPath + "/retention", func() url.Values { return url.Values{"retention": {"30"}, "version": {retention()}} }, nil},

@@ -46,7 +46,7 @@ func (s *sandbox) stockCalls() []screenCall {
 		{"/portal/pools/-/new", func() url.Values { return s.poolForm(strings.ToLower(rand.Text()), false) }, []string{setting}},
 		{"/portal/pools/elden/delete", func() url.Values { return s.poolForm("elden", true) }, nil}, // it is in use
 		{"/portal/pools/brief/delete", brief, nil},
-		{"/portal/pools/elden/add", nil, nil},
+		{"/portal/pools/elden/add", nil, []string{setting}},
 		{"/portal/pools/elden/form?side=test&name=keys.txt&size=7", nil, nil},
 		{"/portal/arrived?key=uploads/" + lambdatest.Merchant + "/elden/ticket-0123456789abcdef/keys.txt", nil, nil},
 		{"/portal/pools/elden/paste", func() url.Values { return url.Values{"text": {strings.Join(s.Keys(2), "\n")}} }, nil},

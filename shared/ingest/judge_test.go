@@ -284,21 +284,18 @@ func hard() []string {
 }
 
 // tables are tables that only exact rules read alike.
-func tables() (all []string) {
+func tables() []string {
 	var rows strings.Builder
 	for i := range 6000 {
 		fmt.Fprintf(&rows, "%d,\"AAAA-%05d\",\"a note, of\ntwo lines\"\n", i, i)
 	}
-	for _, table := range []string{
+	return []string{
 		"key,used\nAAAA,1\nBBBB,0\n", "name;license key\nAda;AAAA\nBob;BBBB;C\nEve\n", "a,b\nc,d\n", "A,B,C\n", "key\tsold\nAAAA\t 1\n", "sep=;\nkey;x\nAAAA;1\n", "sep=;\r\nAAAA;1\r\nBBBB;2\r\n", "SEP=,\n", "sep=;;\nkey;x\n",
 		"key,key\nA,B\n", "key,code\nA,B\n", "Steam Key,Name\nA,B\n", "Steam Key,Game Code\nA,B\n", "key,name\n,\n  \n,x\nAAAA,y\n", "key,name,\nAAAA,y,\n", "\uFEFFkey,name\nAAAA,y\n", "\xff\xfek\x00e\x00y\x00,\x00x\x00\n\x00A\x00,\x001\x00\n\x00", "\xfe\xff\x00k\x00e\x00y\x00;\x00x\x00\n\x00\xe9\x00;\x001\xd8\x00\x00\n",
 		"key,name\n\"AAAA\",\"a \"\"b\"\"\"\n\"BBBB\"x,1\nCC\"CC,2\nDDDD,3\n", "key,name\nAAAA,\"never\nclosed\nBBBB,1\n", "key,name\nAAAA,\"two\nlines\"\nBBBB,\"two\nlines\"x\nCCCC,1\n", "key\n\"AAAA\"\n\"BBBB", "key\n\"AAAA\"\r\"BBBB\"\r\n\r\n\"CCCC\"\r",
 		"key,name\n \u00a0\"AAAA\",1\nB\tB,2\n\xffC,3\n" + strings.Repeat("x", 3000) + ",4\n", "key|x\nAAAA|1\n|2\n", "{\"key\":1},2\n", "<tr><td>A</td></tr>,1\n", "# comment,1\nkey,x\nAAAA,1\n", "key,x\n1. AAAA,1\n2. BBBB,2\n3. CCCC,3\n", "key,x\n'AAAA',1\n'BBBB',2\n",
 		"key,name\n" + rows.String(), "key,name\nAAAA,\"" + strings.Repeat("open\n", 90_000), "n,key\n" + strings.Repeat("1,AAAA\n", 20_000), strings.Repeat("y,", 40<<10), "key\n" + strings.Repeat("\n", 70<<10) + "AAAA\n", "Licence_Key , x\nAAAA,1\n", "KEY.,x\nAAAA,1\n", ",key\n,AAAA\n,BBBB\n", "1,2\n1,2,3\n1\n",
-	} {
-		all = append(all, table)
 	}
-	return all
 }
 
 // randomFile returns lines of what is easy to read wrongly.
