@@ -105,7 +105,7 @@ race-test: ## the race for keys, under the race detector
 	@$(DYNAMODB) $(GOTESTSUM) -- -race -timeout 10m ./shared/claim
 
 # The build tag keeps the tests that make a deployment out of go test ./...
-e2e: need-local infra/apiclient/client.gen.go ## end to end, on a one-machine deployment
+e2e: need-local need-html infra/apiclient/client.gen.go ## end to end, on a one-machine deployment
 	@"$$(go tool -n gotestsum)" --format testname -- -tags deployment -count=1 -timeout 20m ./infra/local/e2e
 
 kills: need-local ## a one-machine deployment whose processes are killed

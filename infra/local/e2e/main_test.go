@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	chromium "keypool/infra/browser"
 	"keypool/infra/local/machine"
 	"keypool/infra/local/shop"
 	"keypool/infra/local/standin"
@@ -56,6 +57,7 @@ func run(m *testing.M) int {
 		return failed(err)
 	}
 	defer world.internet.Close()
+	defer chromium.Close()
 	world.shop.HTTP.Transport = &witness{next: world.shop.HTTP.Transport}
 	code := m.Run()
 	if err := search(ctx); err != nil {
