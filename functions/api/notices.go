@@ -7,8 +7,11 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/sync/errgroup"
 
+	"keypool/shared/catalog"
 	"keypool/shared/mail"
+	"keypool/shared/notice"
 	"keypool/shared/outbox"
 	"keypool/shared/web/rest"
 )
@@ -43,11 +46,21 @@ func (a *api) addNotices(to *rest.API) {
 }
 
 func (a *api) listNotices(ctx context.Context, in *rest.Page) (*rest.Body[NoticeMailList], error) {
-	list, next, err := a.notices.List(ctx, caller(ctx), in.After, in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	m, err := a.merchants.Get(ctx, caller(ctx))
+	var (
+		list    []notice.Notice
+		next    string
+		m       catalog.Merchant
+		reading errgroup.Group
+	)
+	reading.Go(func() (err error) {
+		list, next, err = a.notices.List(ctx, caller(ctx), in.After, in.Limit)
+		return err
+	})
+	reading.Go(func() (err error) {
+		m, err = a.merchants.Get(ctx, caller(ctx))
+		return err
+	})
+	err := reading.Wait()
 	out := NoticeMailList{Items: []NoticeMail{}, Next: next}
 	for _, n := range list {
 		about := mail.AboutNotice(n, m)

@@ -14,7 +14,7 @@ import (
 func (w *world) bilingual(name string) string {
 	w.Helper()
 	bearer := w.merchant(name)
-	w.setMerchant(catalog.Merchant{Name: name, Title: "Acme", NoticeAddress: name + "@example.com", Languages: []string{"en", "de"}})
+	w.setMerchant(catalog.Merchant{Name: name, Title: name, NoticeAddress: name + "@example.com", Languages: []string{"en", "de"}})
 	return bearer
 }
 

@@ -14,6 +14,7 @@ import (
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/inventory"
 	"keypool/shared/job"
+	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/upload"
@@ -66,6 +67,9 @@ func (o *owner) fillPages() {
 		o.upload(upload.Upload{Merchant: ownersName, ID: name, File: name, Pool: name, Side: pool.Live, State: upload.Finished, Ranges: 1})
 		o.refuse(ownersName, name, noon)
 		o.held(ownersName, pool.Live, name, noon)
+		if err := o.store.RaiseNotice(o.Context(), notice.New(ownersName, notice.LowStock, name, notice.Facts{Pool: name}, noon)); err != nil {
+			o.Fatal(err)
+		}
 		if err := o.store.StartJob(o.Context(), job.Job{Merchant: ownersName, ID: name, Kind: job.Wipe, Side: pool.Test, CreatedAt: noon, DueAt: noon}); err != nil {
 			o.Fatal(err)
 		}

@@ -31,6 +31,10 @@ func TestSecrecy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.ReplyTo = "help@nova.example" // which the page names, and the address of notices never
+	if err := s.Store.PutMerchant(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
 	call := func(method, path string, form url.Values) []byte {
 		e := resttest.Event(t, map[string]string{"GET": "good_orderpage_open", "POST": "good_orderpage_keys"}[method])
 		e.RawPath, e.RawQueryString, _ = strings.Cut(path, "?")
