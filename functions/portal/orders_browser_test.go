@@ -31,7 +31,7 @@ func TestBrowser_bounceCorrected(t *testing.T) {
 	b.Has("Mail 2 was taken by the mail server of gmail.com.", "Nothing more happens by itself.")
 	b.Look("order-delivered")
 	b.Go("/portal")
-	b.Has("Nothing. Everybody who paid has their keys, or they are on the way.")
+	b.Has("Nothing. All paid orders have their keys, or get them in a moment.")
 	b.Look("home-well")
 }
 
@@ -152,10 +152,10 @@ func TestBrowser_severalReleased(t *testing.T) {
 	b.PressHere("Tick Elden: The Long Night of order A-2")
 	b.Look("orders-ticked")
 	b.Press("Release…")
-	b.Has("2 lines are released from hold", "A mail cannot be taken back.")
+	b.Has("2 order lines are released from hold", "A mail cannot be taken back.")
 	b.Look("several")
 	b.Press("Release")
-	b.Has("2 lines were released from hold.")
+	b.Has("2 order lines were released from hold.")
 	b.Look("orders-released")
 	for _, line := range []order.Fulfillment{one, other} {
 		if got := s.line(line).State(); got != order.Waiting { // fill gives it its key
