@@ -257,7 +257,7 @@ func (s *Store) Notice(ctx context.Context, id string) (notice.Notice, bool, err
 // NoticesOf returns up to limit notices to a merchant, the newest first, after the place of the
 // page before, "" to begin with, and the place to go on after, "" on the last page. It is two
 // round trips, however many there are. Its error is order.ErrPlace for a place that is none.
-func (s *Store) NoticesOf(ctx context.Context, merchant, after string, limit int) (list []notice.Notice, next string, err error) {
+func (s *Store) NoticesOf(ctx context.Context, merchant string, after notice.Place, limit int) (list []notice.Notice, next notice.Place, err error) {
 	q := query{
 		table: s.tables.Orders, index: listedIndex, where: "listed = :listed", values: attrs{":listed": text(noticesName(merchant))},
 		backwards: true, limit: limit + 1,
@@ -265,7 +265,7 @@ func (s *Store) NoticesOf(ctx context.Context, merchant, after string, limit int
 	var until int64
 	var seen string
 	if after != "" {
-		moment, hash, ok := strings.Cut(after, "-")
+		moment, hash, ok := strings.Cut(string(after), "-")
 		if until, err = strconv.ParseInt(moment, 10, 64); err != nil || !ok {
 			return nil, "", order.ErrPlace
 		}
@@ -310,9 +310,9 @@ const noticesOfMoment = 50
 
 // placeOfNotice is the place of an entry of the index. It does not tell the notice's name, which
 // may hold a platform's number of an order.
-func placeOfNotice(entry attrs) string {
+func placeOfNotice(entry attrs) notice.Place {
 	sum := sha256.Sum256([]byte(keyOf(entry).PK))
-	return strconv.FormatInt(numberOf(entry["receivedAt"]), 10) + "-" + hex.EncodeToString(sum[:8])
+	return notice.Place(strconv.FormatInt(numberOf(entry["receivedAt"]), 10) + "-" + hex.EncodeToString(sum[:8]))
 }
 
 func decodeNotice(item attrs) (notice.Notice, error) {

@@ -14,6 +14,7 @@ import (
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/dynamo"
+	"keypool/shared/notice"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/retry"
@@ -98,7 +99,7 @@ func sample(t reflect.Type) reflect.Value {
 		v.Set(reflect.ValueOf(pool.Conceal("AAAA-BBBB")))
 	case t == reflect.TypeFor[order.Search](): // from its beginning, of all times
 		v.Set(reflect.ValueOf(order.Search{Merchant: "acme", Side: pool.Live, Until: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}))
-	case t == reflect.TypeFor[order.Place]():
+	case t == reflect.TypeFor[order.Place](), t == reflect.TypeFor[notice.Place](): // the first page
 	case t == reflect.TypeFor[order.Fulfillment](): // that waits
 		v.Set(reflect.ValueOf(order.Fulfillment{ID: line, Version: 1, Merchant: "acme", Side: pool.Live, Pool: "elden", Wanted: 1, CustomerHash: "hash"}))
 	case t.Kind() == reflect.String:

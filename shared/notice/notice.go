@@ -87,6 +87,9 @@ var Kinds = []Kind{
 	NewToken, ExpiringToken, NewSecret, ChangedAccount, ChangedText, ChangedPerson, ChangedWarnings, UnreadWarning, SenderState, SampleMail, SignIn, Invitation, LostInvitation, OperatorHelp, ChangedAddress,
 }
 
+// Place is where a page of the list of a merchant's notices ends, "" before the first.
+type Place string
+
 // Notice is one mail to a merchant or the operator.
 type Notice struct {
 	ID       string
