@@ -74,13 +74,13 @@ type AccountCredential struct {
 	CreatedAt  time.Time `json:"created_at,omitzero" readOnly:"true"`
 }
 
-// AccountSettings are the settings of a platform: a JSON object, which its adapter reads.
-type AccountSettings json.RawMessage
+// accountSettings describes AccountSettings.
+type accountSettings struct{}
 
 // Schema implements huma.SchemaProvider: the form of the settings of each platform that
 // shows one. Which of them a body has to have is known to the adapter, which says more
 // of a mistake than a schema does: so the last of the forms takes any object.
-func (AccountSettings) Schema(r huma.Registry) *huma.Schema {
+func (accountSettings) Schema(r huma.Registry) *huma.Schema {
 	var forms []*huma.Schema
 	for _, name := range slices.Sorted(maps.Keys(all.Adapters)) {
 		if shown, ok := all.Adapters[name].(platform.SettingsForm); ok {
@@ -91,14 +91,6 @@ func (AccountSettings) Schema(r huma.Registry) *huma.Schema {
 	}
 	forms = append(forms, &huma.Schema{Title: "Of any other account", Type: huma.TypeObject, AdditionalProperties: true})
 	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, AnyOf: forms}
-}
-
-// MarshalJSON implements json.Marshaler.
-func (s AccountSettings) MarshalJSON() ([]byte, error) { return json.RawMessage(s).MarshalJSON() }
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (s *AccountSettings) UnmarshalJSON(raw []byte) error {
-	return (*json.RawMessage)(s).UnmarshalJSON(raw)
 }
 
 var (

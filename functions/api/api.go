@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -96,6 +97,7 @@ func (a *api) serve() *rest.API {
 		Described: described,
 		Reference: reference,
 		Free:      []string{"product", "order"}, // platforms choose them
+		Forms:     map[reflect.Type]reflect.Type{reflect.TypeFor[AccountSettings](): reflect.TypeFor[accountSettings]()},
 
 		Authenticate: a.authenticate,
 		Caller:       "merchant",

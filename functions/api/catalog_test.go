@@ -155,16 +155,16 @@ func TestCatalog_tellsAllMistakes(t *testing.T) {
 			"body.pools.elden.title: expected string (line 3)",
 		}},
 		"meaning": {yamlType, "pools:\n  El: {}\nproducts:\n  a:\n    title: A\n    pool: none\n  b:\n    original: c\n  c:\n    original: a\n  d:\n    title: D\n    aliases: [a]\nreview:\n  rules:\n    above: {EUR: much}\naccounts:\n  mine: {}\n", []string{
-			"body.accounts.mine: there is no account of that name; set it up by put-account, which takes its secrets (line 18)",
+			"body.accounts.mine: there is no account of that name; set it up first, with its secrets (line 18)",
 			"body.accounts.shop-eu: an account is not removed so; name it, or leave accounts out, and they stay as they are (line 17)",
 			"body.pools.El: not a name; use 1 to 63 lower-case letters, digits and hyphens, not starting with a hyphen (line 2)",
-			"body.pools.sold: it cannot be removed: its live side holds keys for sale (1); to remove it all the same, say force=true in the query (line 1)",
+			"body.pools.sold: it cannot be removed: its live side holds keys for sale (1); by force it is removed all the same (line 1)",
 			"body.products.a.pool: there is no pool of that name; create it first (line 6)",
 			`body.products.a: the id "a" is that of several products, or their alias: a, d (line 4)`,
 			"body.products.b.original: that product has an original itself; name that one (line 8)",
 			"body.products.d.aliases[0]: a product of its own has that id; delete it first (line 13)",
 			`body.products.d: the id "a" is that of several products, or their alias: a, d (line 11)`,
-			"body.products.waits: it cannot be removed: paid order lines wait for it to get a pool (1); to remove it all the same, say force=true in the query (line 3)",
+			"body.products.waits: it cannot be removed: paid order lines wait for it to get a pool (1); by force it is removed all the same (line 3)",
 			`body.review.rules.above.EUR: is not a sum such as "500.00" (line 16)`,
 		}},
 		"an account's": {yamlType, "accounts:\n  shop-eu:\n    platform: stripe\n    other_products: ignore\n", []string{
@@ -465,7 +465,7 @@ func randomCatalog(rng *rand.Rand, now Catalog, shards map[string]int) Catalog {
 		}
 	}
 	c.Review = &ReviewSettings{Rules: Review{Always: rng.IntN(2) == 0, MaxKeys: rng.IntN(3)}, BrakesItself: rng.IntN(2) == 0}
-	c.OrderPage, c.Retention = &OrderPage{Default: one("on", "off"), Days: 1 + rng.IntN(400), QueuePlace: rng.IntN(2) == 0}, &Retention{rng.IntN(3)}
+	c.OrderPage, c.Retention = &OrderPage{Default: one("on", "off"), Days: 1 + rng.IntN(400), QueuePlace: rng.IntN(2) == 0}, &Retention{Days: rng.IntN(3)}
 	a := c.Accounts["generic"]
 	a.OtherProducts, a.DeliversFrom = one("ignore", "unconnected"), noon.Add(time.Duration(rng.IntN(3))*time.Hour)
 	c.Accounts["generic"] = a
@@ -486,7 +486,7 @@ func TestCatalog_limits(t *testing.T) {
 		w.shop(bearer, "PUT", fmt.Sprintf("/v1/products/%d", i), Product{Title: "A", Texts: texts}).Want(201)
 	}
 	w.shop(bearer, "GET", "/v1/catalog", nil).Want(409)
-	w.shop(bearer, "PUT", "/v1/catalog", `{"pools": {"a": {"title": "`+strings.Repeat("x", largestCatalog)+`"}}}`).Want(413)
+	w.shop(bearer, "PUT", "/v1/catalog", `{"pools": {"a": {"title": "`+strings.Repeat("x", bodies.LargestCatalog)+`"}}}`).Want(413)
 }
 
 // A dry run whose value is empty, or that is there twice, is not the change itself.

@@ -8,9 +8,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"keypool/shared/access"
-	"keypool/shared/catalog"
 	"keypool/shared/pool"
 	"keypool/shared/settings"
+	"keypool/shared/web/bodies"
 	"keypool/shared/web/rest"
 )
 
@@ -18,18 +18,6 @@ import (
 type Codes struct {
 	Code     string `json:"code,omitempty" doc:"What every paid order gets: one line of up to 2,048 bytes, a link too. Left out, it stays as it is. Never read back."`
 	TestCode string `json:"test_code,omitempty" doc:"What test orders get; another than code. Left out, it stays as it is. Never read back."`
-}
-
-// CodeSet says that a product has a code.
-type CodeSet struct {
-	KeyID string    `json:"key_id" doc:"The code's name as a key, which tells nothing of its text. get-order shows it of lines that have the code."`
-	SetAt time.Time `json:"set_at"`
-}
-
-// CodesSet says which codes a product has of its own.
-type CodesSet struct {
-	Code     *CodeSet `json:"code,omitempty" doc:"Not there: no order gets one."`
-	TestCode *CodeSet `json:"test_code,omitempty" doc:"Not there: no test order gets one."`
 }
 
 var (
@@ -50,17 +38,6 @@ func (c Codes) sides() map[pool.Side]string {
 		codes[pool.Test] = c.TestCode
 	}
 	return codes
-}
-
-// newCodes shows which codes a product has.
-func newCodes(p catalog.Product) CodesSet {
-	var set CodesSet
-	for side, shown := range map[pool.Side]**CodeSet{pool.Live: &set.Code, pool.Test: &set.TestCode} {
-		if code, is := p.Codes[side]; is {
-			*shown = &CodeSet{KeyID: string(code.Key), SetAt: code.SetAt}
-		}
-	}
-	return set
 }
 
 // CodePath names a product whose code it is.
@@ -111,12 +88,12 @@ func (a *api) addCodes(to *rest.API) {
 
 func (a *api) getCode(ctx context.Context, in *CodePath) (*rest.Versioned[CodesSet], error) {
 	p, err := a.products.Get(ctx, caller(ctx), in.Product)
-	return rest.Found(p.Version, newCodes(p)), err
+	return rest.Found(p.Version, bodies.NewCodes(p)), err
 }
 
 func (a *api) putCode(ctx context.Context, in *putCode) (*rest.Versioned[CodesSet], error) {
 	p, err := a.codes.Set(ctx, access.From(ctx), in.Product, in.Body.sides(), in.Condition())
-	return rest.Found(p.Version, newCodes(p)), err
+	return rest.Found(p.Version, bodies.NewCodes(p)), err
 }
 
 func (a *api) deleteCode(ctx context.Context, in *deleteCode) (*struct{}, error) {

@@ -58,7 +58,7 @@ func TestHandler_setsAMerchantUp(t *testing.T) {
 
 	var product Product
 	w.send(resttest.Event(t, "good_api_product")).Want(201).Into(&product)
-	if diff := cmp.Diff(&KeyRule{"per_unit", 1}, product.Keys); diff != "" {
+	if diff := cmp.Diff(&KeyRule{Mode: "per_unit", Count: 1}, product.Keys); diff != "" {
 		t.Error(diff)
 	}
 	refused := w.send(resttest.Event(t, "bad_api_product")).Want(422)
@@ -291,7 +291,7 @@ func TestLocks_readingAndWritingBackChangesNothing(t *testing.T) {
 	bearer := w.merchant("acme")
 	w.shop(bearer, "PUT", "/v1/pools/elden", Pool{Title: "Elden", LowStock: new(0), Shards: new(8)}).Want(201)
 	w.shop(bearer, "PUT", "/v1/products/4711", Product{
-		Title: "Elden", Pool: "elden", PoolsByCurrency: map[string]string{"EUR": "elden"}, Keys: &KeyRule{"per_line", 2},
+		Title: "Elden", Pool: "elden", PoolsByCurrency: map[string]string{"EUR": "elden"}, Keys: &KeyRule{Mode: "per_line", Count: 2},
 		Texts: map[string]Text{"de": {Subject: "Schlüssel", Body: "{KEY}"}}, Download: "https://acme.example/",
 	}).Want(201)
 	w.shop(bearer, "PUT", "/v1/products/copy", Product{Original: "4711"}).Want(201)
@@ -349,8 +349,8 @@ func TestPool_countsWhatIsInIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.shop(bearer, "GET", "/v1/pools/elden", nil).Want(200).Into(&got)
-	want.Live.Sold7, want.Live.Sold30, want.Live.SoldByDay = 9, 23, []SoldDay{{"2026-11-15", 14}, {"2026-11-22", 7}, {"2026-11-23", 2}}
-	want.Live.RunsDry = &RunsDry{"2026-11-25", "2026-11-30"} // 7 keys at 21 in 8 days, at 7 in 7
+	want.Live.Sold7, want.Live.Sold30, want.Live.SoldByDay = 9, 23, []SoldDay{{Day: "2026-11-15", Keys: 14}, {Day: "2026-11-22", Keys: 7}, {Day: "2026-11-23", Keys: 2}}
+	want.Live.RunsDry = &RunsDry{From: "2026-11-25", To: "2026-11-30"} // 7 keys at 21 in 8 days, at 7 in 7
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("with sales (-want +got):\n%s", diff)
 	}
@@ -444,7 +444,7 @@ func TestProduct_connectingItSendsAFill(t *testing.T) {
 	w.shop(bearer, "PUT", "/v1/products/a", a, "if-match", "*").Want(200)
 	want("a", "b")
 	w.shop(bearer, "PUT", "/v1/products/a", a).Want(200)
-	a.Title, a.Keys = "AA", &KeyRule{"per_line", 2}
+	a.Title, a.Keys = "AA", &KeyRule{Mode: "per_line", Count: 2}
 	w.shop(bearer, "PUT", "/v1/products/a", a, "if-match", "*").Want(200)
 	want() // the same pool feeds it
 	a.Pool = "elden"

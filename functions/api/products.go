@@ -7,110 +7,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"keypool/shared/access"
-	"keypool/shared/catalog"
-	"keypool/shared/order"
 	"keypool/shared/settings"
+	"keypool/shared/web/bodies"
 	"keypool/shared/web/rest"
 )
-
-// Product is one product that the shop sells.
-type Product struct {
-	ID              string            `json:"id,omitempty" readOnly:"true" doc:"As the platform writes it."`
-	Aliases         []string          `json:"aliases,omitempty" doc:"Other ids of the product, by which other platforms sell it. An id names one product."`
-	Title           string            `json:"title,omitempty" doc:"Full name. Needed, unless it is taken from an original."`
-	ShortTitle      string            `json:"short_title,omitempty" doc:"The name without its subtitle; the title where empty."`
-	Pool            string            `json:"pool,omitempty" doc:"Pool that feeds the product; the merchant's default pool where empty."`
-	PoolsByCurrency map[string]string `json:"pools_by_currency,omitempty" doc:"Pools for orders in these currencies, which come before pool. Currencies are ISO 4217 codes."`
-	Keys            *KeyRule          `json:"keys,omitempty" doc:"How many keys an order line gets: one for each unit where left out."`
-	Code            *CodeSet          `json:"code,omitempty" readOnly:"true" doc:"Whether it has a code for everybody: see put-code."`
-	TestCode        *CodeSet          `json:"test_code,omitempty" readOnly:"true" doc:"The same for test orders."`
-	Texts           map[string]Text   `json:"texts,omitempty" doc:"The merchant's own words in the customer's mail, by BCP 47 language tag. None, or one in each of the merchant's languages."`
-	Instructions    string            `json:"instructions,omitempty" doc:"https address of a page that explains how to use the key: {URL}."`
-	Download        string            `json:"download,omitempty" doc:"https address of a download: {URL_FULL}."`
-	RedeemWithin    int               `json:"redeem_within_days,omitempty" minimum:"1" maximum:"3650" doc:"The mail with the keys asks the customer to redeem them within so many days of the payment: it names the day, in your time zone, in a sentence of its own below the keys. A day that has passed is not named, and neither is one where a renewal brings the parent's keys. At most one of this and redeem_by."`
-	RedeemBy        string            `json:"redeem_by,omitempty" format:"date" doc:"The same with a fixed day, the last one: 2026-12-23. When it is set, it must not have passed."`
-	Original        string            `json:"original,omitempty" doc:"Another product, from which this one takes whatever it leaves empty. It has no original itself."`
-	Ignored         bool              `json:"ignored,omitempty" doc:"Keypool has no keys for this product, and that is right: its order lines are kept as unconnected and nobody is told."`
-	ReturnedKeys    string            `json:"returned_keys,omitempty" enum:"revoke,restock,keep" doc:"What becomes of license keys that an order gives back. revoke: nobody uses them again. restock: they are for sale again, if no mail with them was ever made; else revoked. keep: the customer may go on using them. The merchant's own setting where left out, which is revoke where that is left out too."`
-	Renewal         string            `json:"renewal,omitempty" enum:"new_key,parent_key" doc:"What an order gets that renews another (its parent). new_key: keys of its own, as any order; {PARENT_KEY} in its text stands for the parent's. parent_key: no key of its own; its mail holds the parent's keys, as they are then, for {KEY} as well. It waits until the parent has been mailed its keys, and is not mailed while the parent is on hold, in dispute, returned, or another customer's; you are told. new_key where left out."`
-	OrderPage       string            `json:"order_page,omitempty" enum:"on,off" doc:"Whether customers have a page that shows their order. The original's where left out, else what put-order-page says."`
-	HasOrderPage    bool              `json:"has_order_page,omitempty" readOnly:"true" doc:"It has an order page, by its own order_page, its original's, or what put-order-page says. Told by get-product alone, and left out where it has none."`
-	Review          *Review           `json:"review,omitempty" doc:"Which order lines are put on hold until somebody releases them (release-order) or rejects them (reject-order), instead of the merchant's own rules: see put-review."`
-	TextSources     []TextSource      `json:"text_sources,omitempty" readOnly:"true" doc:"Where the text of the mail with the keys comes from, for customers of each of your languages. Told by get-product alone."`
-	Warnings        []string          `json:"warnings,omitempty" readOnly:"true" doc:"What is probably not meant, such as a text that greets the customer: each mail does so above it."`
-}
-
-// TextSource says where the text of a mail comes from.
-type TextSource struct {
-	Language string `json:"language" doc:"The customer's, as a BCP 47 tag."`
-	From     string `json:"from" enum:"product,original,merchant,keypool" doc:"product: its own texts. original: those of the product that it inherits from. merchant: put-texts. keypool: Keypool's own words."`
-	Text     string `json:"text" doc:"Language of the text."`
-}
-
-// Review says which order lines of a product are put on hold when they would get keys.
-type Review struct {
-	Always    bool              `json:"always,omitempty" doc:"Every line."`
-	Risk      bool              `json:"risk,omitempty" doc:"Lines of orders that the platform calls risky: whatever its word is, but low, normal, none, accept, not_assessed, unknown and pending."`
-	Above     map[string]string `json:"above,omitempty" doc:"Lines whose units cost more together than this, by ISO 4217 currency: {\"EUR\": \"500.00\"}."`
-	MaxKeys   int               `json:"max_keys,omitempty" minimum:"1" maximum:"1000000" doc:"Lines that bring their order over so many keys; 100 where left out."`
-	MaxOrders int               `json:"max_orders,omitempty" minimum:"1" maximum:"1000" doc:"Lines of further orders of one mail address in a day, by UTC; any number where left out."`
-}
-
-// KeyRule gives the number of keys of an order line.
-type KeyRule struct {
-	Mode  string `json:"mode" enum:"per_unit,per_line,shared" doc:"per_unit: count keys for each unit bought. per_line: count keys, however many units. shared: one code for everybody, which is not used up and comes from no pool: see put-code. Orders wait until it is set. Lines that wait in the queue of a pool when the mode becomes shared still get keys of that pool."`
-	Count int    `json:"count,omitempty" minimum:"1" maximum:"1000" doc:"How many keys; needed. With shared it is 1, and may be left out."`
-}
-
-// Text is the merchant's own text of a mail, with substitution tags.
-type Text struct {
-	Subject string `json:"subject,omitempty" doc:"One line. A good default where empty."`
-	Body    string `json:"body" doc:"Blank lines part paragraphs, addresses become links. {KEY} is where the keys stand. Each mail greets the customer above the text."`
-	Format  string `json:"format,omitempty" enum:"plain,markdown" doc:"plain, where left out: the body is shown as it is. markdown: **bold**, *emphasis*, [links](https://example.com), lists, headings, quotes and code are set; no HTML, no pictures. What stands for a tag is no markup. The mail's plain part reads well in both."`
-}
-
-var sampleProduct = Product{
-	ID: "4711", Aliases: []string{"price_1Q2w3E"}, Title: "Elden: The Long Night", ShortTitle: "Elden", Pool: "elden",
-	PoolsByCurrency: map[string]string{"BRL": "elden-latam"},
-	Keys:            &KeyRule{Mode: string(catalog.PerUnit), Count: 1},
-	Texts: map[string]Text{
-		"en": {Subject: "Your key for {PROGRAM_NAME}", Body: "Thank you for buying {PROGRAM_SHORT}. Here is your key:\n\n{KEY}\n\nHow to use it: {URL}"},
-		"de": {Subject: "Ihr Schlüssel für {PROGRAM_NAME}", Body: "vielen Dank für Ihren Kauf. Hier ist Ihr Schlüssel:\n\n{KEY}"},
-	},
-	Instructions: "https://acme.example/help/elden",
-}
-
-// settable returns the part of a product that a request can set.
-func (p Product) settable() Product {
-	p.ID, p.HasOrderPage, p.TextSources, p.Warnings, p.Code, p.TestCode = "", false, nil, nil, nil, nil
-	return p
-}
-
-func newProduct(p catalog.Product) Product {
-	body := Product{
-		ID: p.ID, Aliases: p.Aliases, Title: p.Title, ShortTitle: p.ShortTitle, Pool: p.Pool, PoolsByCurrency: p.PoolsByCurrency,
-		Instructions: p.Instructions, Download: p.Download, Original: p.Original, Ignored: p.Ignored,
-		ReturnedKeys: string(p.ReturnedKeys), Renewal: string(p.Renewal), OrderPage: string(p.OrderPage),
-		RedeemWithin: p.Redeem.WithinDays, RedeemBy: p.Redeem.By,
-	}
-	if p.Review != nil {
-		review := Review(*p.Review)
-		body.Review = &review
-	}
-	if p.Keys.Count > 0 {
-		body.Keys = &KeyRule{string(p.Keys.Mode), p.Keys.Count}
-	}
-	if len(p.Texts) > 0 {
-		body.Texts = make(map[string]Text, len(p.Texts))
-		for language, text := range p.Texts {
-			body.Texts[language] = Text(text)
-		}
-	}
-	set := newCodes(p)
-	body.Code, body.TestCode = set.Code, set.TestCode
-	body.Warnings = settings.Warnings(p)
-	return body
-}
 
 type ProductPath struct {
 	Product string `path:"product" maxLength:"128" doc:"The product's id, as the platform writes it; no question mark." example:"4711"`
@@ -122,46 +22,9 @@ type putProduct struct {
 	Body Product
 }
 
-// settings returns the product that a request describes.
-func (in *putProduct) settings(merchant string) catalog.Product {
-	p := catalog.Product{
-		Merchant: merchant, ID: in.Product,
-		Title: in.Body.Title, ShortTitle: in.Body.ShortTitle, Pool: in.Body.Pool,
-		Instructions: in.Body.Instructions, Download: in.Body.Download, Original: in.Body.Original, Ignored: in.Body.Ignored,
-		ReturnedKeys: order.Disposition(in.Body.ReturnedKeys), Renewal: catalog.Renewal(in.Body.Renewal), OrderPage: catalog.OrderPage(in.Body.OrderPage),
-		Redeem: catalog.Redeem{WithinDays: in.Body.RedeemWithin, By: in.Body.RedeemBy},
-	}
-	if len(in.Body.Aliases) > 0 {
-		p.Aliases = in.Body.Aliases
-	}
-	if in.Body.Review != nil {
-		rules := in.Body.Review.rules()
-		p.Review = &rules
-	}
-	if len(in.Body.PoolsByCurrency) > 0 {
-		p.PoolsByCurrency = in.Body.PoolsByCurrency
-	}
-	switch {
-	case in.Body.Keys != nil:
-		p.Keys = catalog.KeyRule{Mode: catalog.Mode(in.Body.Keys.Mode), Count: in.Body.Keys.Count}
-		if p.Keys.Mode == catalog.Shared && p.Keys.Count == 0 {
-			p.Keys.Count = 1
-		}
-	case in.Body.Original == "":
-		p.Keys = catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}
-	}
-	if len(in.Body.Texts) > 0 {
-		p.Texts = make(map[string]catalog.Text, len(in.Body.Texts))
-		for language, text := range in.Body.Texts {
-			p.Texts[language] = catalog.Text(text)
-		}
-	}
-	return p
-}
-
 // Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *putProduct) Resolve(huma.Context) []error {
-	return rest.Mistakes(settings.CheckProduct(in.settings("")), rest.InPath{"id": "product"})
+	return rest.Mistakes(settings.CheckProduct(in.Body.Settings("", in.Product)), rest.InPath{"id": "product"})
 }
 
 type deleteProduct struct {
@@ -181,20 +44,20 @@ func (a *api) addProducts(to *rest.API) {
 		OperationID: "list-products", Method: http.MethodGet, Path: "/v1/products", Tags: []string{"Products"},
 		Summary:     "List the products, by id",
 		Description: "A page has 15 products at most, whatever limit says: fewer, or none, where their texts are long or they have many aliases. Go on where there is a next.",
-		Responses:   to.Responses(ProductList{Items: []Product{sampleProduct}}, 200),
+		Responses:   to.Responses(ProductList{Items: []Product{bodies.SampleProduct}}, 200),
 	}, a.listProducts)
 	rest.Register(to, huma.Operation{
 		OperationID: "put-product", Method: http.MethodPut, Path: "/v1/products/{product}", Tags: []string{"Products"},
 		Summary:     "Create a product, or change it",
 		Description: "What the body leaves out is emptied. New orders see the change within 30 seconds. Lines that were paid for before the product had a pool are filled from it. The merchant is told by mail of texts, links, titles and days to redeem that change: of the first product of an hour at once, of others when the hour ends.",
 		Errors:      []int{409, 412, 428},
-		RequestBody: rest.Request(sampleProduct.settable()), Responses: to.Responses(sampleProduct, 200, 201),
+		RequestBody: rest.Request(bodies.SampleProduct.Settable()), Responses: to.Responses(bodies.SampleProduct, 200, 201),
 	}, a.putProduct)
 	rest.Register(to, huma.Operation{
 		OperationID: "get-product", Method: http.MethodGet, Path: "/v1/products/{product}", Tags: []string{"Products"},
 		Summary:   "Read a product, by its id or an alias",
 		Errors:    []int{404},
-		Responses: to.Responses(sampleProduct, 200),
+		Responses: to.Responses(bodies.SampleProduct, 200),
 	}, a.getProduct)
 	rest.Register(to, huma.Operation{
 		OperationID: "delete-product", Method: http.MethodDelete, Path: "/v1/products/{product}", Tags: []string{"Products"},
@@ -212,14 +75,14 @@ func (a *api) listProducts(ctx context.Context, in *rest.Page) (*rest.Body[Produ
 	products, next, err := a.products.List(ctx, caller(ctx), in.After, min(in.Limit, productsAtOnce))
 	out := ProductList{Items: []Product{}, Next: next}
 	for _, p := range products {
-		out.Items = append(out.Items, newProduct(p))
+		out.Items = append(out.Items, bodies.NewProduct(p))
 	}
 	return &rest.Body[ProductList]{Body: out}, err
 }
 
 func (a *api) putProduct(ctx context.Context, in *putProduct) (*rest.Versioned[Product], error) {
-	p, created, err := a.products.Put(ctx, in.settings(caller(ctx)), access.From(ctx), in.Condition())
-	return rest.Stored(p.Version, created, newProduct(p)), err
+	p, created, err := a.products.Put(ctx, in.Body.Settings(caller(ctx), in.Product), access.From(ctx), in.Condition())
+	return rest.Stored(p.Version, created, bodies.NewProduct(p)), err
 }
 
 func (a *api) getProduct(ctx context.Context, in *ProductPath) (*rest.Versioned[Product], error) {
@@ -227,7 +90,7 @@ func (a *api) getProduct(ctx context.Context, in *ProductPath) (*rest.Versioned[
 	if err != nil {
 		return nil, err
 	}
-	body := newProduct(p)
+	body := bodies.NewProduct(p)
 	is, err := a.products.InForce(ctx, p)
 	body.HasOrderPage = is.OrderPage
 	for _, source := range is.Texts {

@@ -10,6 +10,7 @@ import (
 
 	"keypool/infra/proof/resttest"
 	"keypool/shared/catalog"
+	"keypool/shared/web/bodies"
 )
 
 // Each mail greets the customer above the text: a text that does so too is stored, and
@@ -34,7 +35,7 @@ func TestPutProduct_warnsOfASecondGreeting(t *testing.T) {
 			t.Errorf("warnings (-want +got):\n%s", diff)
 		}
 	}
-	sample := sampleProduct.settable()
+	sample := bodies.SampleProduct.Settable()
 	sample.PoolsByCurrency = nil
 	var shown Product
 	w.shop(token, "PUT", "/v1/products/4712", sample).Want(201).Into(&shown)

@@ -8,76 +8,22 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"keypool/shared/access"
-	"keypool/shared/catalog"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/review"
 	"keypool/shared/settings"
+	"keypool/shared/web/bodies"
 	"keypool/shared/web/rest"
 )
-
-// ReviewSettings are the merchant's rules of review, and the brake.
-type ReviewSettings struct {
-	Rules        Review `json:"rules,omitempty" doc:"Of products without rules of their own."`
-	BrakesItself bool   `json:"brakes_itself,omitempty" doc:"The brake sets itself on a day that has sold more than 100 keys, and more than five times the best of the 14 days before. The merchant is told either way."`
-	Brake        *Brake `json:"brake,omitempty" readOnly:"true"`
-}
-
-// Brake keeps every new line from getting keys while it is set.
-type Brake struct {
-	Set        bool      `json:"set"`
-	SetAt      time.Time `json:"set_at,omitzero" doc:"When it was set; of one that is off, when it was last set."`
-	By         string    `json:"by,omitempty" doc:"Who set it: a token, a link in a mail, or the brake itself."`
-	ReleasedAt time.Time `json:"released_at,omitzero" doc:"Of a brake that was taken off: when. It is there until the brake is set again."`
-	ReleasedBy string    `json:"released_by,omitempty" doc:"Who took it off: a token, or a link in a mail."`
-	Reason     string    `json:"reason,omitempty" doc:"Why it was taken off, as release-brake was told."`
-}
-
-var (
-	sampleOff = Brake{
-		SetAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC), By: "the brake itself",
-		ReleasedAt: time.Date(2026, 11, 23, 11, 5, 0, 0, time.UTC), ReleasedBy: "the token warehouse", Reason: "it was the sale",
-	}
-	sampleBrake  = Brake{Set: true, SetAt: time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC), By: "the token warehouse"}
-	sampleReview = ReviewSettings{
-		Rules: Review{Risk: true, Above: map[string]string{"EUR": "500.00"}, MaxKeys: 50}, BrakesItself: true, Brake: &sampleBrake,
-	}
-)
-
-func (s ReviewSettings) settable() ReviewSettings { s.Brake = nil; return s }
-
-func newReview(r catalog.Review) ReviewSettings {
-	return ReviewSettings{Rules: Review(r.Rules), BrakesItself: r.BrakesItself, Brake: new(newBrake(r.Brake))}
-}
-
-func newBrake(b catalog.Brake) Brake {
-	return Brake{
-		Set: b.Set(), SetAt: b.SetAt.UTC(), By: b.By,
-		ReleasedAt: b.ReleasedAt.UTC(), ReleasedBy: b.ReleasedBy, Reason: b.Reason,
-	}
-}
-
-// rules returns the rules that a request describes.
-func (r Review) rules() catalog.Rules {
-	rules := catalog.Rules(r)
-	if len(rules.Above) == 0 {
-		rules.Above = nil
-	}
-	return rules
-}
 
 type putReview struct {
 	rest.Precondition
 	Body ReviewSettings
 }
 
-func (in *putReview) settings(merchant string) catalog.Review {
-	return catalog.Review{Merchant: merchant, Rules: in.Body.Rules.rules(), BrakesItself: in.Body.BrakesItself}
-}
-
 // Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *putReview) Resolve(huma.Context) []error {
-	return rest.Mistakes(settings.CheckReview(in.settings("")), nil)
+	return rest.Mistakes(settings.CheckReview(in.Body.Settings("")), nil)
 }
 
 func (a *api) addReview(to *rest.API) {
@@ -85,25 +31,25 @@ func (a *api) addReview(to *rest.API) {
 		OperationID: "get-review", Method: http.MethodGet, Path: "/v1/review", Tags: []string{"Review"},
 		Summary:     "Read the rules of review, and the brake",
 		Description: "Rules say which order lines are put on hold until somebody releases or rejects them. Orders over 100 keys are held where no rule says otherwise.",
-		Responses:   to.Responses(sampleReview, 200),
+		Responses:   to.Responses(bodies.SampleReview, 200),
 	}, a.getReview)
 	rest.Register(to, huma.Operation{
 		OperationID: "put-review", Method: http.MethodPut, Path: "/v1/review", Tags: []string{"Review"},
 		Summary:     "Set the rules of review",
 		Description: "What the body leaves out becomes the default. New orders see the change within 30 seconds. What is on hold stays so. The brake is not changed: see set-brake.",
 		Errors:      []int{412, 428},
-		RequestBody: rest.Request(sampleReview.settable()), Responses: to.Responses(sampleReview, 200),
+		RequestBody: rest.Request(bodies.SampleReview.Settable()), Responses: to.Responses(bodies.SampleReview, 200),
 	}, a.putReview)
 }
 
 func (a *api) getReview(ctx context.Context, _ *struct{}) (*rest.Versioned[ReviewSettings], error) {
 	r, err := a.review.Get(ctx, caller(ctx))
-	return rest.Found(r.Version, newReview(r)), err
+	return rest.Found(r.Version, bodies.NewReview(r)), err
 }
 
 func (a *api) putReview(ctx context.Context, in *putReview) (*rest.Versioned[ReviewSettings], error) {
-	r, err := a.review.Put(ctx, in.settings(caller(ctx)), access.From(ctx), in.Condition())
-	return rest.Found(r.Version, newReview(r)), err
+	r, err := a.review.Put(ctx, in.Body.Settings(caller(ctx)), access.From(ctx), in.Condition())
+	return rest.Found(r.Version, bodies.NewReview(r)), err
 }
 
 func (a *api) addBrake(to *rest.API) {
@@ -111,13 +57,13 @@ func (a *api) addBrake(to *rest.API) {
 		OperationID: "get-brake", Method: http.MethodGet, Path: "/v1/brake", Tags: []string{"Review"},
 		Summary:     "Read whether the brake is set",
 		Description: "Who set it last, and who took it off since.",
-		Responses:   to.Responses(sampleOff, 200),
+		Responses:   to.Responses(bodies.SampleOff, 200),
 	}, a.getBrake)
 	rest.Register(to, huma.Operation{
 		OperationID: "set-brake", Method: http.MethodPost, Path: "/v1/brake", Tags: []string{"Review"},
 		Summary:     "Set the brake",
 		Description: "Every live order line is put on hold before it gets keys, 30 seconds later at the latest. Keys that were sent are sent. A brake that is set stays as it is.",
-		Responses:   to.Responses(sampleBrake, 200),
+		Responses:   to.Responses(bodies.SampleBrake, 200),
 	}, a.setBrake)
 	rest.Register(to, huma.Operation{
 		OperationID: "release-brake", Method: http.MethodDelete, Path: "/v1/brake", Tags: []string{"Review"},
@@ -128,12 +74,12 @@ func (a *api) addBrake(to *rest.API) {
 
 func (a *api) getBrake(ctx context.Context, _ *struct{}) (*rest.Body[Brake], error) {
 	r, err := a.review.Get(ctx, caller(ctx))
-	return &rest.Body[Brake]{Body: newBrake(r.Brake)}, err
+	return &rest.Body[Brake]{Body: bodies.NewBrake(r.Brake)}, err
 }
 
 func (a *api) setBrake(ctx context.Context, _ *struct{}) (*rest.Body[Brake], error) {
 	b, _, err := a.desk.SetBrake(ctx, caller(ctx), actOf(ctx, "").By)
-	return &rest.Body[Brake]{Body: newBrake(b)}, err
+	return &rest.Body[Brake]{Body: bodies.NewBrake(b)}, err
 }
 
 // offReason is what the caller says of taking the brake off.

@@ -129,7 +129,7 @@ func TestChangedText_isTold(t *testing.T) {
 	}{
 		"a new product without texts": {Product{}, plain, nil},
 		"a pool":                      {plain, Product{Title: "Elden", Pool: "elden"}, nil},
-		"how many keys":               {plain, Product{Title: "Elden", Keys: &KeyRule{"per_unit", 2}}, nil},
+		"how many keys":               {plain, Product{Title: "Elden", Keys: &KeyRule{Mode: "per_unit", Count: 2}}, nil},
 		"a new product with a text":   {Product{}, Product{Title: "Elden", Texts: map[string]Text{"en": text("A")}}, []string{"text en"}},
 		"a first text":                {plain, Product{Title: "Elden", Texts: map[string]Text{"en": text("A")}}, []string{"text en"}},
 		"a text taken away":           {Product{Title: "Elden", Texts: map[string]Text{"en": text("A")}}, plain, []string{"text en"}},

@@ -7,46 +7,19 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"keypool/shared/access"
-	"keypool/shared/catalog"
 	"keypool/shared/settings"
+	"keypool/shared/web/bodies"
 	"keypool/shared/web/rest"
 )
-
-// Texts are the merchant's texts in the mails of all products.
-type Texts struct {
-	Texts map[string]Text `json:"texts" nullable:"false" doc:"By BCP 47 language tag. None, or one in each of the merchant's languages."`
-}
-
-var sampleTexts = Texts{map[string]Text{
-	"en": {Subject: "Your key for {PROGRAM_NAME}", Body: "Thank you for playing. Your key:\n\n{KEY}"},
-	"de": {Body: "Viel Spaß! Ihr Schlüssel:\n\n{KEY}"},
-}}
-
-func newTexts(t catalog.Texts) Texts {
-	body := Texts{map[string]Text{}}
-	for language, text := range t.Texts {
-		body.Texts[language] = Text(text)
-	}
-	return body
-}
 
 type putTexts struct {
 	rest.Precondition
 	Body Texts
 }
 
-// settings returns the texts that a request describes.
-func (in *putTexts) settings(merchant string) catalog.Texts {
-	t := catalog.Texts{Merchant: merchant, Texts: map[string]catalog.Text{}}
-	for language, text := range in.Body.Texts {
-		t.Texts[language] = catalog.Text(text)
-	}
-	return t
-}
-
 // Resolve reports mistakes of meaning together with huma's own, of form.
 func (in *putTexts) Resolve(huma.Context) []error {
-	return rest.Mistakes(settings.CheckTexts(in.settings("").Texts), nil)
+	return rest.Mistakes(settings.CheckTexts(in.Body.Settings("").Texts), nil)
 }
 
 func (a *api) addTexts(to *rest.API) {
@@ -54,23 +27,23 @@ func (a *api) addTexts(to *rest.API) {
 		OperationID: "get-texts", Method: http.MethodGet, Path: "/v1/texts", Tags: []string{"Texts"},
 		Summary:     "Read the texts in the mails of all products",
 		Description: "A mail has the product's text in the customer's language (pt-BR, else pt), else yours in it, else the product's in the first of your languages, else yours in that one; where there is none at all, Keypool's own words.",
-		Responses:   to.Responses(sampleTexts, 200),
+		Responses:   to.Responses(bodies.SampleTexts, 200),
 	}, a.getTexts)
 	rest.Register(to, huma.Operation{
 		OperationID: "put-texts", Method: http.MethodPut, Path: "/v1/texts", Tags: []string{"Texts"},
 		Summary:     "Set the texts in the mails of all products",
 		Description: "They stand in the mails of products that have no text of their own in the customer's language: see get-texts. They are checked as a product's are; a text that a product falls back on cannot be taken out. Mails see the change within 30 seconds. You are told by mail of texts that change: the first time in an hour at once, of others when the hour ends.",
 		Errors:      []int{412, 428},
-		RequestBody: rest.Request(sampleTexts), Responses: to.Responses(sampleTexts, 200),
+		RequestBody: rest.Request(bodies.SampleTexts), Responses: to.Responses(bodies.SampleTexts, 200),
 	}, a.putTexts)
 }
 
 func (a *api) getTexts(ctx context.Context, _ *struct{}) (*rest.Versioned[Texts], error) {
 	t, err := a.texts.Get(ctx, caller(ctx))
-	return rest.Found(t.Version, newTexts(t)), err
+	return rest.Found(t.Version, bodies.NewTexts(t)), err
 }
 
 func (a *api) putTexts(ctx context.Context, in *putTexts) (*rest.Versioned[Texts], error) {
-	t, err := a.texts.Put(ctx, in.settings(caller(ctx)), access.From(ctx), in.Condition())
-	return rest.Found(t.Version, newTexts(t)), err
+	t, err := a.texts.Put(ctx, in.Body.Settings(caller(ctx)), access.From(ctx), in.Condition())
+	return rest.Found(t.Version, bodies.NewTexts(t)), err
 }

@@ -29,11 +29,11 @@ func TestTexts_areSetAndShown(t *testing.T) {
 	if len(got.Texts) > 0 {
 		t.Errorf("before any was set: %+v", got)
 	}
-	want := Texts{map[string]Text{"en": {Subject: "Yours", Body: "Common: {KEY}"}, "de": {Body: "**Gemeinsam**: {KEY}", Format: "markdown"}}}
+	want := Texts{Texts: map[string]Text{"en": {Subject: "Yours", Body: "Common: {KEY}"}, "de": {Body: "**Gemeinsam**: {KEY}", Format: "markdown"}}}
 	w.shop(bearer, "PUT", "/v1/texts", want).Want(428)
 	w.shop(bearer, "PUT", "/v1/texts", want, "if-match", none.ETag()).Want(200)
 	w.shop(bearer, "PUT", "/v1/texts", want).Want(200) // the same again, without a condition
-	w.shop(bearer, "PUT", "/v1/texts", Texts{map[string]Text{}}, "if-match", none.ETag()).Want(412)
+	w.shop(bearer, "PUT", "/v1/texts", Texts{Texts: map[string]Text{}}, "if-match", none.ETag()).Want(412)
 	w.shop(bearer, "GET", "/v1/texts", nil).Want(200).Into(&got)
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -63,17 +63,17 @@ func TestTexts_areSetAndShown(t *testing.T) {
 	w.shop(bearer, "PUT", "/v1/products/copy", Product{Original: "4711"}).Want(201)
 	w.shop(bearer, "PUT", "/v1/products/plain", Product{Title: "A"}).Want(201)
 	for product, want := range map[string][]TextSource{
-		"4711":  {{"en", "product", "en"}, {"de", "merchant", "de"}},
-		"copy":  {{"en", "original", "en"}, {"de", "merchant", "de"}},
-		"plain": {{"en", "merchant", "en"}, {"de", "merchant", "de"}},
+		"4711":  {{Language: "en", From: "product", Text: "en"}, {Language: "de", From: "merchant", Text: "de"}},
+		"copy":  {{Language: "en", From: "original", Text: "en"}, {Language: "de", From: "merchant", Text: "de"}},
+		"plain": {{Language: "en", From: "merchant", Text: "en"}, {Language: "de", From: "merchant", Text: "de"}},
 	} {
 		if diff := gocmp.Diff(want, sources(product)); diff != "" {
 			t.Errorf("where texts of %s come from: %s", product, diff)
 		}
 	}
 	w.shop(bearer, "PUT", "/v1/products/4711", Product{Title: "A"}, "if-match", "*").Want(200)
-	w.shop(bearer, "PUT", "/v1/texts", Texts{map[string]Text{}}, "if-match", "*").Want(200)
-	if diff := gocmp.Diff([]TextSource{{"en", "keypool", "en"}, {"de", "keypool", "de"}}, sources("copy")); diff != "" {
+	w.shop(bearer, "PUT", "/v1/texts", Texts{Texts: map[string]Text{}}, "if-match", "*").Want(200)
+	if diff := gocmp.Diff([]TextSource{{Language: "en", From: "keypool", Text: "en"}, {Language: "de", From: "keypool", Text: "de"}}, sources("copy")); diff != "" {
 		t.Errorf("without any: %s", diff)
 	}
 	stranger := w.bilingual("mallory")
@@ -91,7 +91,7 @@ func TestTexts_mistakes(t *testing.T) {
 	w := open(t)
 	bearer := w.bilingual("acme")
 	put := func(texts map[string]Text) (status int, body string) {
-		got := w.shop(bearer, "PUT", "/v1/texts", Texts{texts}, "if-match", "*")
+		got := w.shop(bearer, "PUT", "/v1/texts", Texts{Texts: texts}, "if-match", "*")
 		return got.StatusCode, got.Body
 	}
 	for _, c := range []struct {

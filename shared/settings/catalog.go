@@ -82,6 +82,8 @@ type Difference struct {
 	Name   string // empty: there is one of its kind
 	Change audit.Change
 	Fields []string // in order; of a thing that is removed, none
+	// Before and After are all fields of the thing, nil where it is not there.
+	Before, After catalog.Shown
 }
 
 // Get returns all settings of a merchant.
@@ -271,11 +273,11 @@ func (p *plan) add(phase int, s step) { p.steps[phase] = append(p.steps[phase], 
 
 // differs notes the difference of a thing, and reports whether there is one.
 func (p *plan) differs(thing audit.Thing, name string, version int, before, next catalog.Shown) bool {
-	d := Difference{Thing: thing, Name: name, Change: audit.Changed}
+	d := Difference{Thing: thing, Name: name, Change: audit.Changed, Before: before, After: next}
 	if version == 0 {
-		d.Change, before = audit.Added, nil
+		d.Change, d.Before = audit.Added, nil
 	}
-	d.Fields = before.Differences(next)
+	d.Fields = d.Before.Differences(next)
 	if version > 0 && len(d.Fields) == 0 {
 		return false
 	}
@@ -307,7 +309,7 @@ func (p *plan) inUse(path string, inUse *InUseError, force bool) bool {
 	}
 	message := "it cannot be removed: " + strings.Join(inUse.All(), "; ")
 	if len(inUse.Reasons) == 0 {
-		message += "; to remove it all the same, say force=true in the query"
+		message += "; by force it is removed all the same"
 	}
 	return p.wrong(path, Problem{Message: message})
 }
@@ -624,7 +626,7 @@ func (s *Catalogs) planAccounts(p *plan, now Catalog, want CatalogChange) error 
 		path := "accounts." + change.Name
 		before := stored[change.Name]
 		if before.Version == 0 {
-			p.wrong(path, Problem{Message: "there is no account of that name; set it up by put-account, which takes its secrets"})
+			p.wrong(path, Problem{Message: "there is no account of that name; set it up first, with its secrets"})
 			continue
 		}
 		change.Platform = cmp.Or(change.Platform, before.Platform)

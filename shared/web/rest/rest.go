@@ -8,7 +8,6 @@ package rest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -27,7 +26,6 @@ import (
 	"keypool/shared/access"
 	"keypool/shared/idempotency"
 	"keypool/shared/problem"
-	"keypool/shared/settings"
 	"keypool/shared/web"
 )
 
@@ -59,6 +57,9 @@ type Config struct {
 
 	// Idempotency lets calls be made once that are not idempotent by themselves.
 	Idempotency *idempotency.Guard
+
+	// Forms are the types that describe others, which know nothing of schemas.
+	Forms map[reflect.Type]reflect.Type
 
 	// Webhooks describes the requests that others send by themselves, by their name. It
 	// is called for the document only. May be nil.
@@ -98,6 +99,9 @@ func New(config Config) *API {
 
 		RejectUnknownQueryParameters: true,
 	})
+	for of, form := range config.Forms {
+		a.huma.OpenAPI().Components.Schemas.RegisterTypeAlias(of, form)
+	}
 	a.huma.UseMiddleware(a.authenticate, readQuery, a.once)
 	a.router.HandleFunc(http.MethodGet+" "+config.Document, newDocument(config.Described, "application/json").ServeHTTP)
 	if config.Reference != nil {
@@ -301,26 +305,6 @@ func (a *API) AlsoAs(media string, op huma.Operation, example any) {
 			response.Content[media] = &huma.MediaType{Schema: as.Schema, Example: as.Example}
 		}
 	}
-}
-
-// Check returns the mistakes of form in JSON that an operation reads by itself, as a value of
-// the type of an example that was described.
-func (a *API) Check(example any, raw []byte) []settings.Problem {
-	var value any
-	if json.Unmarshal(raw, &value) != nil {
-		return []settings.Problem{{Message: "is not JSON"}}
-	}
-	var found huma.ValidateResult
-	huma.Validate(a.huma.OpenAPI().Components.Schemas, a.schema(example), huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, value, &found)
-	var problems []settings.Problem
-	for _, err := range found.Errors {
-		var wrong *huma.ErrorDetail
-		if errors.As(err, &wrong) {
-			wrong = atItsPlace(wrong)
-			problems = append(problems, settings.Problem{Path: strings.TrimPrefix(wrong.Location, "."), Message: wrong.Message})
-		}
-	}
-	return problems
 }
 
 func (a *API) schema(example any) *huma.Schema {

@@ -104,10 +104,7 @@ type reader struct {
 
 // member notes a member of an object, and returns its path.
 func (r *reader) member(of, name string, line int, seen map[string]bool) string {
-	path := name
-	if of != "" {
-		path = of + "." + name
-	}
+	path := join(of, name)
 	if seen[name] {
 		r.mistakes = append(r.mistakes, Mistake{path, line, "is there twice: which one counts is not known, so give it once"})
 	} else {
