@@ -49,6 +49,8 @@ var failures = []struct {
 	{access.ErrSignInOver, http.StatusForbidden, "This address is over", "It opens a shop's portal for the operator, once, within ten minutes.", "Have another one made: make sign-in MERCHANT=…"},
 	{web.ErrForm, http.StatusBadRequest, "Not understood", "The form could not be read, and nothing was changed.", "Go back, open the page again, and send it once more."},
 	{web.ErrFormLarge, http.StatusRequestEntityTooLarge, "Too much at once", "The form holds more than 1 MB, and nothing was changed.", "Go back and send less. More keys than that go in as a file."},
+	{errDocumentLarge, http.StatusRequestEntityTooLarge, "Too much at once", "The document is larger than a form can carry, and nothing was changed.", "Leave out parts that stay as they are, or send it by the API: put-catalog takes up to 4 MiB."},
+	{errExportLarge, http.StatusConflict, "Too much at once", "All settings together are larger than one file can be here.", "Read them in parts by the API: list-pools, list-products and get-account."},
 	{idempotency.ErrRunning, http.StatusConflict, "One moment", "This is being done at this moment: the button was pressed twice.", "Open the page again in a few seconds to see what became of it."},
 	{idempotency.ErrOther, http.StatusConflict, "Sent before", "This form was sent before, with other content, and nothing was changed now.", "Open the page again, and fill it in once more."},
 	{idempotency.ErrSecret, http.StatusConflict, "Shown once", "This was made before, and what it showed is shown once and kept nowhere.", "If you lack it, make another."},

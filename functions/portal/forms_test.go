@@ -79,7 +79,7 @@ func (p page) forms() []sentForm {
 // typedIn is what a person types into the fields of forms that are empty.
 var typedIn = map[string]string{
 	"name": "replayed", "title": "Replayed", "email": "replayed@acme.example", "text": "REPLAYED-1", "body": "{KEY}", "id": "replayed", "code": "REPLAYED-CODE", "find": "acme-1001",
-	"address": "keys@acme.example", "keys.count": "1", "low_stock": "3", "reminder_hours": "24", "product": "acme-product", "quantity": "1",
+	"address": "keys@acme.example", "keys.count": "1", "low_stock": "3", "reminder_hours": "24", "product": "acme-product", "quantity": "1", "document": "{}",
 }
 
 // formsOf returns the forms of pages: one of each address and its fields.

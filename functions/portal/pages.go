@@ -219,7 +219,7 @@ func (p *portal) write(w http.ResponseWriter, r *http.Request, v *visit, a answe
 		return
 	}
 	if a.file != nil {
-		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+		w.Header().Set("Content-Type", a.file.media)
 		w.Header().Set("Content-Disposition", `attachment; filename="`+a.file.name+`"`)
 		io.WriteString(w, a.file.content)
 		return

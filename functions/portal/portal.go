@@ -51,7 +51,9 @@ type screen struct {
 	does  string
 	fresh bool // only within access.FreshFor of a sign-in
 	reads bool // a POST that changes nothing, however often it is sent
-	serve func(*visit) (answer, error)
+	// largest is the most that its form may hold, in bytes: maxForm where 0.
+	largest int64
+	serve   func(*visit) (answer, error)
 }
 
 // screens returns every screen.
@@ -75,6 +77,7 @@ func (p *portal) screens() []screen {
 		p.peopleScreens(),
 		p.tokenScreens(),
 		p.auditScreens(),
+		p.importScreens(),
 		p.textScreens(),
 		p.platformScreens(),
 		p.testPurchaseScreens(),

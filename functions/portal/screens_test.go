@@ -282,7 +282,7 @@ func TestScreens_ofAnotherMerchant(t *testing.T) {
 			}
 			answers = append(answers, p)
 		}
-		got, want := unnamed(answers[0], nova), unnamed(answers[1], never)
+		got, want := unnamed(answers[0], nova, never), unnamed(answers[1], nova, never)
 		if got != want && (ofMerchant || method == http.MethodGet) { // what else is done twice may end otherwise
 			t.Errorf("%s: a thing of another merchant's is answered otherwise than one that never was:\n%s\n%s", screen.pattern, got, want)
 		}
@@ -316,10 +316,15 @@ func (n names) asked() url.Values {
 
 var onceValue = regexp.MustCompile(`name="once" value="[^"]*"`)
 
-// unnamed is an answer without the names that its request had, and without what is new each time.
-func unnamed(p page, n names) string {
+// unnamed is an answer without the names that requests had, and without what is new each time.
+func unnamed(p page, of ...names) string {
 	text := fmt.Sprint(p.status, " ", p.headers["Location"], "\n", onceValue.ReplaceAllString(p.body, ""))
-	for _, name := range slices.Backward(slices.SortedFunc(maps.Values(n), func(a, b string) int { return len(a) - len(b) })) {
+	var all []string
+	for _, n := range of {
+		all = slices.AppendSeq(all, maps.Values(n))
+	}
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	for _, name := range all {
 		for _, form := range []string{name, url.PathEscape(name), url.QueryEscape(name), html.EscapeString(name), access.HashName(name)[:access.IDLength]} {
 			text = strings.ReplaceAll(text, form, "…")
 		}

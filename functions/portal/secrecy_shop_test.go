@@ -9,6 +9,8 @@ import (
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/lambdatest"
 	"keypool/shared/catalog"
+	"keypool/shared/settings"
+	"keypool/shared/web/bodies"
 )
 
 // setting is the kind of a merchant's own words.
@@ -58,6 +60,22 @@ func (s *sandbox) shopCalls() []screenCall {
 		n, _ := s.Store.Sender(s.Context(), lambdatest.Merchant)
 		return strconv.Itoa(n.Version)
 	}
+	// catalogTag returns the version of all settings together.
+	catalogTag := func() string {
+		c, err := (&settings.Catalogs{
+			Merchants: &settings.Merchants{Store: s.Store}, Pools: &settings.Pools{Store: s.Store}, Products: &settings.Products{Store: s.Store},
+			Texts: &settings.Texts{Store: s.Store}, Reviews: &settings.Reviews{Store: s.Store}, OrderPages: &settings.OrderPages{Store: s.Store},
+			Retentions: &settings.Retentions{Store: s.Store}, Accounts: &settings.Accounts{Store: s.Store},
+		}).Get(s.Context(), lambdatest.Merchant)
+		if err != nil {
+			s.Fatal(err)
+		}
+		tag, err := bodies.CatalogTag(c)
+		if err != nil {
+			s.Fatal(err)
+		}
+		return tag
+	}
 	return []screenCall{
 		{mailSettingsPath, func() url.Values { s.PlantSender(catalog.SenderPending); return nil }, nil},
 		{mailSettingsPath, func() url.Values {
@@ -71,6 +89,15 @@ func (s *sandbox) shopCalls() []screenCall {
 		{shopPath, func() url.Values {
 			return url.Values{"title": {"Nova"}, "sender_name": {s.Canaries.New(setting)}, "reply_to": {s.Canaries.New(canary.Key)}, "version": {merchant()}}
 		}, []string{setting, canary.Merchant, canary.Key}}, // what was typed stays in the form
+		{importPath, nil, nil},
+		{exportPath, nil, []string{setting, canary.Merchant}},
+		{importPath, func() url.Values {
+			return url.Values{"document": {`{"pools": {"` + strings.ToLower(rand.Text()) + `": {"title": "` + s.Canaries.New(setting) + `"}}}`}, "force": {"yes"}}
+		}, []string{setting}},
+		{importPath, func() url.Values { return url.Values{"document": {`{"pols": "` + s.Canaries.New(canary.Key) + `"}`}} }, []string{canary.Key}}, // what was typed stays in the form
+		{applyPath, func() url.Values {
+			return url.Values{"document": {`{"retention": {"days": 30}}`}, "tag": {catalogTag()}}
+		}, nil},
 		{rulesPath, nil, nil},
 		{rulesPath + "/review", func() url.Values { return url.Values{"rules.max_keys": {"7"}, "version": {review()}} }, nil},
 		{rulesPath + "/retention", func() url.Values { return url.Values{"retention": {"30"}, "version": {retention()}} }, nil},

@@ -11,6 +11,7 @@ var settingsPlaces = []struct{ name, path, does string }{
 	{"Audit trail", auditPath, "list-audit"},
 	{"Mail", mailSettingsPath, "get-sender"},
 	{"Rules", rulesPath, "get-review"},
+	{"Import and export", importPath, "get-catalog"},
 }
 
 // settingsNav returns the navigation of the settings as a visitor sees it.

@@ -59,3 +59,31 @@ func TestBrowser_notices(t *testing.T) {
 	b.Press("Show more")
 	b.Look("notices-more")
 }
+
+// All settings as one document: the form, what would change, and what is wrong.
+func TestBrowser_import(t *testing.T) {
+	w := open(t)
+	w.newPool("acme", "elden")
+	b := w.tab().signIn("ada@acme.example")
+	b.Go(importPath)
+	b.Look("import")
+	b.Type("The document, as JSON", `{"shop": {"title": "Acme", "notice_address": "desk@acme.example"}, "pools": {"nova": {"title": "Nova"}}, "retention": {"days": 90}}`)
+	b.Press("Show what would change")
+	b.Has("1 added, 2 changed, 1 removed")
+	b.Look("import-difference")
+	w.newPool("acme", "gift")
+	b.Press("Change it so")
+	b.Has("somebody else has changed settings meanwhile")
+	b.Look("import-changed-meanwhile")
+	b.Press("Change it so")
+	b.Has("Done. All settings are as the document says.")
+	b.Look("import-done")
+	b.Type("The document, as JSON", `{"pools": {"nova": {"titel": "Nova"}}, "products": {"a": {"title": 7}}}`)
+	b.Press("Show what would change")
+	b.Has("unexpected property")
+	b.Look("import-mistakes")
+	b.Type("The document, as JSON", `{}`)
+	b.Press("Show what would change")
+	b.Has("Nothing would change")
+	b.Look("import-same")
+}

@@ -263,7 +263,7 @@ func (p *portal) leftOutLines(v *visit) (answer, error) {
 		rows.Write([]string{"", phrase.Count(more, "more line") + ": the whole report names each", ""})
 	}
 	rows.Flush()
-	return answer{file: &file{"left-out-" + v.PathValue("upload") + ".csv", table.String()}}, nil
+	return answer{file: &file{"left-out-" + v.PathValue("upload") + ".csv", "text/csv; charset=utf-8", table.String()}}, nil
 }
 
 func (p *portal) loadUpload(v *visit) (answer, error) {

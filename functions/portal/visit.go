@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -47,8 +48,8 @@ type answer struct {
 	cookies func(http.ResponseWriter) // sets cookies; nil: none
 }
 
-// file is a table that a browser stores.
-type file struct{ name, content string }
+// file is what a browser stores.
+type file struct{ name, media, content string }
 
 // band is a sentence above a page: what was done, or what is wrong.
 type band struct {
@@ -104,7 +105,10 @@ func (p *portal) signedIn(s screen) http.HandlerFunc {
 			a.see = againPath + "?to=" + url.QueryEscape(pageBehind(r))
 		} else if err == nil {
 			if r.Method == http.MethodPost {
-				v.form, err = web.Form(r, maxForm)
+				v.form, err = web.Form(r, cmp.Or(s.largest, maxForm))
+				if s.largest > 0 && errors.Is(err, web.ErrFormLarge) {
+					err = errDocumentLarge
+				}
 			}
 			if err == nil {
 				a, err = p.once(v, s)

@@ -175,3 +175,12 @@ for (const button of document.querySelectorAll("button[data-insert]")) {
     field.focus();
   });
 }
+
+// data-reads: a field for a file, whose text goes into the field with that id. What it stands in
+// is hidden where nothing of this runs.
+for (const input of document.querySelectorAll("input[data-reads]")) {
+  input.closest("[data-file]").hidden = false;
+  input.addEventListener("change", async () => {
+    if (input.files.length) document.getElementById(input.dataset.reads).value = await input.files[0].text();
+  });
+}

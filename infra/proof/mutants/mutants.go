@@ -1592,6 +1592,13 @@ var mutants = []mutant{
 		in:     "functions/portal", test: "TestOrders_decideAllOnHold",
 	},
 	{
+		breaks: "an import of all settings replaces what somebody has changed since the difference was shown",
+		file:   "functions/portal/import.go",
+		old:    `return err == nil && tag == v.form.Get("tag")`,
+		new:    `return err == nil && tag != ""`,
+		in:     "functions/portal", test: "TestImport_changedMeanwhile",
+	},
+	{
 		breaks: "the button of a mail about test orders leads to live ones",
 		file:   "shared/mail/notice_buttons.go",
 		old:    `return toHeld + "&side=test"`,
