@@ -8,12 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"keypool/shared/catalog"
-	"keypool/shared/settings"
-	"keypool/shared/web/strict"
 	"maps"
 	"slices"
 	"time"
+
+	"keypool/shared/catalog"
+	"keypool/shared/settings"
+	"keypool/shared/web/strict"
 )
 
 // Catalog is all settings of the merchant that are no secrets.

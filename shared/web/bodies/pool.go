@@ -1,9 +1,10 @@
 package bodies
 
 import (
+	"time"
+
 	"keypool/shared/catalog"
 	"keypool/shared/settings"
-	"time"
 )
 
 // Pool is a pool's settings and stock.

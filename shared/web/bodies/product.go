@@ -1,11 +1,12 @@
 package bodies
 
 import (
+	"time"
+
 	"keypool/shared/catalog"
 	"keypool/shared/order"
 	"keypool/shared/pool"
 	"keypool/shared/settings"
-	"time"
 )
 
 // Product is one product that the shop sells.

@@ -1,8 +1,9 @@
 package bodies
 
 import (
-	"keypool/shared/catalog"
 	"time"
+
+	"keypool/shared/catalog"
 )
 
 // Texts are the merchant's texts in the mails of all products.
