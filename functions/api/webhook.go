@@ -48,7 +48,7 @@ func webhooks() map[string]*huma.PathItem {
 			"Members that are not named here are passed over. A member that is only shown, and cannot be read, is left out and named in the answer's ignored_fields.",
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: orderPaid(), Example: sampleOrderPaid}}},
 		Responses: map[string]*huma.Response{
-			"200": problem("Stored: how each line stands. Also the answer to the same event sent again, and to an event of another type, which is ignored. A line of an order that was paid before the account delivers (delivers_from) is on_hold until it is released. A line of which nothing is stored is under skipped, with why: the account passes over products that have no settings."),
+			"200": problem("Stored: how each line stands. Also the answer to the same event sent again, and to an event of another type, which is ignored. A line of an order that was paid before the account delivers (delivers_from) is on_hold until it is released. A line of which nothing is stored is under skipped, with why: the account passes over products that have no settings. Where the account has order_page_in_answer set, order_page is the link to the page that the customer has of the order, as in get-order; it is left out where the order has no page, where its link was revoked or has ended, and where it could not be looked for now."),
 			"400": problem("The body cannot be taken, or is larger than 1 MiB; the problem names the field. The merchant is told."),
 			"401": problem("The signature does not match, its time is more than five minutes off, or there is no such account."),
 			"409": problem("The line was paid before with other content. Nothing was changed."),

@@ -56,6 +56,9 @@ func TestBrowser_answers(t *testing.T) {
 	b.Press("Go on")
 	b.Has("This is the only time that it is shown")
 	b.Look("secret-shown")
+	b.Go("/portal/platforms/my-shop")
+	b.Has("Order page in answer")
+	b.Look("account-standard")
 }
 
 // broken is a store that answers nothing.

@@ -222,6 +222,17 @@ func TestPlatforms_ownSecretIsShownOnce(t *testing.T) {
 	if len(a.Secrets) != 2 || a.OtherProducts != catalog.OthersIgnored || !a.DeliversFrom.Equal(time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC)) {
 		t.Errorf("stored is %+v", a)
 	}
+	for _, ticked := range []string{"yes", ""} {
+		want := ""
+		if ticked != "" {
+			want = `{"order_page_in_answer":true}`
+		}
+		page := b.get("/portal/platforms/my-shop").has("Order page in answer", "Whoever has the link can see the keys")
+		b.post("/portal/platforms/my-shop", page.with("settings.order_page_in_answer", ticked)).has("Saved. Webhooks")
+		if a, _, _ = w.store.Account(t.Context(), "acme", "my-shop"); string(a.Settings) != want || len(a.Secrets) != 2 {
+			t.Errorf("stored is %+v", a)
+		}
+	}
 }
 
 // What gives power asks for a sign-in of the last 15 minutes, and is for owners.

@@ -27,6 +27,7 @@ import (
 	"keypool/shared/lifecycle"
 	"keypool/shared/mail"
 	"keypool/shared/order"
+	"keypool/shared/orderpage"
 	"keypool/shared/outbox"
 	"keypool/shared/platform"
 	"keypool/shared/platform/all"
@@ -51,6 +52,9 @@ type shop struct {
 
 	counted  int   // writes of what came to an account's address
 	countErr error // what such a write fails with
+
+	pageReads int   // of orders and settings, for the pages of orders
+	pageErr   error // what such a read of an order fails with
 }
 
 // records counts how often the webhooks of accounts are counted.
@@ -77,9 +81,9 @@ type ignore struct{}
 func (ignore) Send(context.Context, any, time.Duration) error { return nil }
 
 // open returns a handler over a shop with an account, a product and three keys.
-func open(t *testing.T) *shop {
+func open(t *testing.T, options ...dynamotest.Option) *shop {
 	t.Helper()
-	store, tables := dynamotest.Open(t)
+	store, tables := dynamotest.Open(t, options...)
 	s := &shop{store: store, tables: tables, now: now}
 	clock := func() time.Time { return s.now }
 	s.claims = &claim.Claimer{Store: store, Cached: catalog.NewCached(store, clock), Uncached: store, Fill: ignore{}, Notices: store, By: "webhook", Now: clock}
@@ -95,7 +99,8 @@ func open(t *testing.T) *shop {
 		intake: &intake.Intake{
 			Claims:  s.claims,
 			Orders:  &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Settings: store, Fill: ignore{}, By: "webhook", Now: clock},
-			Records: records{store, s}, Products: store, MaxQuantity: 1000, By: "webhook", Now: clock,
+			Records: records{store, s}, Products: store, MaxQuantity: 1000, By: "webhook", Now: clock, PublicURL: public,
+			Pages: &orderpage.Pages{Orders: pageReads{store, s}, Settings: catalog.NewCached(store, clock), Common: catalog.NewCachedOrderPages(pageReads{store, s}, clock), Now: clock},
 		},
 	})
 	for _, err := range []error{

@@ -18,6 +18,7 @@ import (
 	"keypool/shared/intake"
 	"keypool/shared/kms"
 	"keypool/shared/lifecycle"
+	"keypool/shared/orderpage"
 	"keypool/shared/platform"
 	"keypool/shared/platform/all"
 	"keypool/shared/sqs"
@@ -53,6 +54,8 @@ func wire(env *config.Env, cfg aws.Config) any {
 			Orders:      &lifecycle.Lifecycle{Store: store, Wholes: store, Uploads: store, Notices: store, Settings: store, Fill: fill, By: by, Now: time.Now},
 			Records:     store,
 			Products:    settings,
+			Pages:       &orderpage.Pages{Orders: store, Settings: settings, Common: catalog.NewCachedOrderPages(store, time.Now), Now: time.Now},
+			PublicURL:   env.URL("KEYPOOL_PUBLIC_URL"),
 			MaxQuantity: env.Int("KEYPOOL_MAX_QUANTITY", 1, 10_000),
 			By:          by,
 			Now:         time.Now,

@@ -65,7 +65,7 @@ var Functions = []Function{
 		Description: "Claims keys for the lines of a paid order, and takes those of a refunded one back",
 		Memory:      1024,
 		Timeout:     20 * time.Second,
-		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "FILL_QUEUE_URL", "MAX_QUANTITY"},
+		Environment: []string{"CATALOG_TABLE", "KEYS_TABLE", "ORDERS_TABLE", "FILL_QUEUE_URL", "MAX_QUANTITY", "PUBLIC_URL"},
 		Rights: slices.Concat(intakeRights, []Right{
 			{Target: tableKey, Actions: readAndWrite},
 			{Target: accountSecrets, Actions: "Decrypt"},

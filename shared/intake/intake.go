@@ -30,6 +30,8 @@ type Intake struct {
 	Orders      Orders
 	Records     Records
 	Products    platform.Products // may be cached
+	Pages       Pages             // nil: no account's answers name the page of an order
+	PublicURL   string            // what the addresses of pages begin with
 	MaxQuantity int               // units that one line may have
 	By          string            // who acts in histories: a function
 	Now         func() time.Time
@@ -58,6 +60,13 @@ type Orders interface {
 	RefundFailed(ctx context.Context, of order.Whole, r order.Return) (lines []order.Fulfillment, at time.Time, err error)
 	// Dispute applies a turn of a dispute to the lines of an order, and returns them.
 	Dispute(ctx context.Context, of order.Whole, id string, state order.Dispute) ([]order.Fulfillment, error)
+}
+
+// Pages finds the pages of orders; see orderpage.Pages.
+type Pages interface {
+	// LinkOfPaid returns the address of the page of an order that is being paid, false if
+	// nobody can open it.
+	LinkOfPaid(ctx context.Context, public string, paid []order.Fulfillment) (string, bool, error)
 }
 
 // Records keeps refusals, notices, histories and counts of webhooks.

@@ -49,6 +49,7 @@ func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Re
 			return []platform.Result{{Outcome: platform.Failed, Order: paid.Order}}
 		}
 	}
+	page := in.findPage(ctx, from, together)
 	eachLine(ctx, paid, func(ctx context.Context, i int, place string) {
 		if !done[i] {
 			line := fulfillment(from, paid, paid.Lines[i])
@@ -58,6 +59,7 @@ func (in *Intake) paid(ctx context.Context, from platform.Account, r platform.Re
 		}
 		results[i].IgnoredFields = paid.IgnoredFields
 	})
+	namePage(results, page())
 	if err := in.keepAnotherCustomer(ctx, from, paid, results); err != nil {
 		slog.ErrorContext(ctx, "order.not_stored", "error", err)
 		for i := range results {

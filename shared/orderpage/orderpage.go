@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -351,6 +352,30 @@ func (p *Pages) Of(ctx context.Context, read lifecycle.Read) (View, bool, error)
 		return View{}, false, err
 	}
 	return v, true, nil
+}
+
+// LinkOfPaid returns the address, below the public one, of the page of the order that these lines
+// are being paid for, false if nobody can open it. They need not be stored yet.
+func (p *Pages) LinkOfPaid(ctx context.Context, public string, paid []order.Fulfillment) (string, bool, error) {
+	lines, whole, err := p.Orders.Order(ctx, paid[0].ID.OrderHalf())
+	if err != nil {
+		return "", false, err
+	}
+	for _, line := range paid {
+		isThis := func(stored order.Fulfillment) bool { return stored.ID == line.ID }
+		if i := slices.IndexFunc(lines, isThis); i >= 0 && !lines[i].Expected {
+			continue
+		}
+		lines = slices.DeleteFunc(lines, isThis)
+		line.ReceivedAt = p.Now()
+		lines = append(lines, line)
+	}
+	v, opens, err := p.Of(ctx, lifecycle.Read{Lines: lines, Whole: whole})
+	if err != nil || !opens {
+		return "", false, err
+	}
+	address, err := v.URL(public)
+	return address, err == nil, err
 }
 
 // ShowTo adds the keys to a page, as far as they may be shown, for somebody who asks for them

@@ -202,6 +202,9 @@ func (a *Accounts) account(ctx context.Context, key string) (opened, bool, error
 	}
 	before, _ := a.cached.Last(key)
 	read := opened{adapter: adapter, account: AccountOf(account)}
+	if answerer, ok := adapter.(PageAnswerer); ok {
+		read.account.AnswersPage = answerer.AnswersPage(account.Settings)
+	}
 	if _, fetches := adapter.(Fetcher); fetches {
 		read.sealedCredentials = account.Credentials
 	}

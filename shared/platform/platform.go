@@ -90,6 +90,12 @@ type ShopNamer interface {
 	Shop(settings json.RawMessage) string
 }
 
+// PageAnswerer is a Configurer whose accounts say in their settings whether the answer to a
+// paid order names the page that its customer has of it.
+type PageAnswerer interface {
+	AnswersPage(settings json.RawMessage) bool
+}
+
 // SecretForm is an adapter whose platform has another form of signing secret than
 // whsec_<base64>. Such a secret is made by the platform, never by Keypool.
 type SecretForm interface {
@@ -142,6 +148,10 @@ type Account struct {
 	// Test says that the secret that signed the request is marked test. An adapter whose
 	// webhooks have no flag of their own takes the side from it. Not known to Verify.
 	Test bool
+
+	// AnswersPage says that the answer to a paid order names its page: see PageAnswerer. Known
+	// of the sender of a webhook only.
+	AnswersPage bool
 
 	// Credentials are those of the platform's API, by their names. They are opened for
 	// Decode of a Fetcher, and nil in Verify.

@@ -13,6 +13,8 @@ import (
 type Reply struct {
 	Order string      `json:"order,omitempty"`
 	Lines []ReplyLine `json:"lines,omitempty"`
+	// OrderPage is the address of the page that the customer has of the order.
+	OrderPage string `json:"order_page,omitempty"`
 	// IgnoredFields are those that are only shown, and could not be read.
 	IgnoredFields []string `json:"ignored_fields,omitempty"`
 
@@ -44,6 +46,7 @@ func (r *Reply) Add(result Result) {
 		return
 	}
 	r.Order, r.IgnoredFields = result.Order, result.IgnoredFields
+	r.OrderPage = cmp.Or(r.OrderPage, result.OrderPage)
 	switch {
 	case result.Why != "":
 		r.Skipped = append(r.Skipped, SkippedLine{result.Line, result.Product, result.Why})

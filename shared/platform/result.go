@@ -16,6 +16,7 @@ type Result struct {
 	Allocated int
 
 	IgnoredFields []string // of the order; see Paid
+	OrderPage     string   // the address of the order's page, where the account's answers name it; of Accepted only
 
 	Type  string      // of a Skipped event: its name, as the platform writes it
 	Why   SkipReason  // of a Skipped line: nothing is stored of it

@@ -25,7 +25,7 @@ func ReadSettings(raw json.RawMessage, into any, platform string) error {
 	case errors.As(err, &wrong) && errors.Is(err, jsonv2.ErrUnknownName):
 		return &FieldError{
 			Field:   wrong.JSONPointer.LastToken(),
-			Problem: "is not a setting of " + platform + " accounts: there are " + namesOf(into),
+			Problem: "is not a setting of " + platform + " accounts: there " + namesOf(into),
 		}
 	case errors.As(err, &wrong) && wrong.JSONPointer != "":
 		return &FieldError{Field: strings.ReplaceAll(string(wrong.JSONPointer[1:]), "/", "."), Problem: "is of another type than the guide says"}
@@ -33,7 +33,8 @@ func ReadSettings(raw json.RawMessage, into any, platform string) error {
 	return &FieldError{Problem: "is not a JSON object"}
 }
 
-// namesOf lists the members of a struct: "shop, product and license_field".
+// namesOf lists the members of a struct: "are shop, product and license_field", or "is shop
+// alone".
 func namesOf(of any) string {
 	var names []string
 	for field := range reflect.TypeOf(of).Elem().Fields() {
@@ -41,7 +42,10 @@ func namesOf(of any) string {
 		names = append(names, name)
 	}
 	last := len(names) - 1
-	return strings.Join(names[:last], ", ") + " and " + names[last]
+	if last == 0 {
+		return "is " + names[0] + " alone"
+	}
+	return "are " + strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 // OneOf sets a value that is empty to the first of the choices, and adds a mistake for one

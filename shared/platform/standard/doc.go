@@ -26,6 +26,14 @@
 // A secret of your own is taken as senders show it: whsec_ and 16 to 64 bytes in base64, with
 // or without the padding, the prefix, or v1, before it. The key is the decoded bytes.
 //
+// # The order's page, in the answer
+//
+// Where customers have a page of their order, its link is in their mails. A shop that shows it
+// right after the payment has it in the answer, too: with "settings": {"order_page_in_answer":
+// true} of the account, the answer to a paid order has order_page, the first time and each time
+// the order is sent again. It is left out where the order has no page: none of its products has
+// one, its link was revoked, or has ended. Whoever has the link can see the keys.
+//
 // # What it is not for
 //
 // The specification says how a webhook is signed, and not what stands in it. Keypool reads the

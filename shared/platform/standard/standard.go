@@ -13,7 +13,7 @@ import (
 	"keypool/shared/platform/payload"
 )
 
-// Adapter implements platform.Adapter and SideTeller. The signature is HMAC-SHA256 over
+// Adapter implements platform.Adapter, Configurer, SettingsForm, PageAnswerer and SideTeller. The signature is HMAC-SHA256 over
 // id.timestamp.body; the header webhook-signature holds one or more, each as
 // "v1,<base64>". Svix, whose scheme the specification describes, names its headers
 // svix-id, svix-timestamp and svix-signature; they are taken as well.
