@@ -86,6 +86,25 @@ func TestTestOrder(t *testing.T) {
 	}
 }
 
+// An account of Keypool's own scheme has a setting, and other accounts do not have that.
+func TestAccounts_orderPageInAnswer(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	bearer := w.merchant("acme")
+	settings := map[string]any{"order_page_in_answer": true}
+	w.shop(bearer, "PUT", "/v1/accounts/shop", map[string]any{"settings": settings}).Want(201)
+	if answer := w.shop(bearer, "GET", "/v1/accounts/shop", nil).Want(200); !strings.Contains(answer.Body, `"settings":{"order_page_in_answer":true}`) {
+		t.Errorf("the account is %s", answer.Body)
+	}
+	for _, body := range []map[string]any{
+		{"settings": map[string]any{"order_page": true}},
+		{"settings": map[string]any{"order_page_in_answer": "on"}},
+		{"platform": "stripe", "settings": settings},
+	} {
+		w.shop(bearer, "PUT", "/v1/accounts/other", body).Want(422)
+	}
+}
+
 func TestTestOrder_refused(t *testing.T) {
 	t.Parallel()
 	w := open(t)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"keypool/infra/proof/canary"
 	"keypool/infra/proof/dynamotest"
 	"keypool/infra/proof/lambdatest"
+	"keypool/shared/catalog"
 	"keypool/shared/platform/standard"
 )
 
@@ -73,6 +75,14 @@ func TestSecrecy(t *testing.T) {
 		s.Invoke("an order", signed(order(lambdatest.Product, 1)))
 		return signed(fmt.Sprintf(`{"type":"order.disputed","data":{"order":"A-%d","dispute":"D-1","state":"open"}}`, orders))
 	})
+	account, _, err := s.Store.Account(t.Context(), lambdatest.Merchant, lambdatest.Account)
+	account.Settings = json.RawMessage(`{"order_page_in_answer":true}`)
+	err = errors.Join(err, s.Store.PutAccount(t.Context(), account),
+		s.Store.PutOrderPages(t.Context(), catalog.OrderPages{Merchant: lambdatest.Merchant, Default: catalog.OrderPageOn}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.RefuseEachCall("an order whose answer names its page", func() []byte { return signed(order(lambdatest.Product, 1)) })
 
 	key, customer := s.Canaries.New(canary.Key), s.Canaries.Address(canary.Customer)
 	good := order(lambdatest.Product, 1)

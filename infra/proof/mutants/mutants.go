@@ -3500,4 +3500,18 @@ var mutants = []mutant{
 		new:    `if h.Keys == 0 && asked.Keys > asked.Cap {`,
 		in:     "functions/portal", test: "TestByHand_mistakesStandAtTheirFields",
 	},
+	{
+		breaks: "an answer names the page of an order though the account is not set so",
+		file:   "shared/intake/page.go",
+		old:    `if !from.AnswersPage || in.Pages == nil ||`,
+		new:    `if in.Pages == nil ||`,
+		in:     "functions/webhook", test: "TestOrderPage_inTheAnswer",
+	},
+	{
+		breaks: "an answer names a link that was revoked, or has ended",
+		file:   "shared/orderpage/orderpage.go",
+		old:    `if err != nil || stands != LinkGood {`,
+		new:    `if err != nil || stands == NoPage {`,
+		in:     "functions/webhook", test: "TestOrderPage_asTheLinkStands",
+	},
 }

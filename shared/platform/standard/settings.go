@@ -8,8 +8,7 @@ import (
 
 // settings are an account's settings.
 type settings struct {
-	// OrderPageInAnswer has the answer to a paid order name the page that its customer has.
-	OrderPageInAnswer bool `json:"order_page_in_answer,omitempty" doc:"The answer to a paid order has the link to its customer's page, as order_page, where the order has one. Whoever has the link can see the keys: show it to the customer alone, and keep it out of logs."`
+	OrderPageInAnswer bool `json:"order_page_in_answer,omitempty" doc:"The answer to an order.paid has order_page, the link to the customer's page of the order, where it has one. Whoever has the link can see the keys: show it to the customer alone, and keep it out of logs."`
 }
 
 // SettingsForm implements platform.SettingsForm.
