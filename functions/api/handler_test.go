@@ -1332,7 +1332,7 @@ func TestPlatforms_haveGuides(t *testing.T) {
 	if p := names["noventiq"]; !p.Settings || p.Credentials || !strings.Contains(p.Guide, "Merchant Portal") {
 		t.Errorf("%+v", p)
 	}
-	if p := names["standard"]; p.Settings || p.Credentials || p.Guide == "" {
+	if p := names["standard"]; !p.Settings || p.Credentials || p.Guide == "" {
 		t.Errorf("%+v", p)
 	}
 }
