@@ -828,7 +828,7 @@ func TestSecretIsRotated(t *testing.T) {
 	m.stock(2)
 	m.pay(m.order(1), "fulfilled", 1)
 	m.notice("a new API token", t.Name())
-	m.notice("the account standard has a new signing secret", "keep_previous_hours", `by: the token "`+t.Name()+`"`)
+	m.notice("the account standard has a new signing secret", `by: the token "`+t.Name()+`"`)
 	before := m.Account
 	secret, err := world.shop.AddSecret(t.Context(), m.token)
 	if err != nil {
