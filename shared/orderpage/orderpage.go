@@ -54,7 +54,7 @@ type Pages struct {
 	Orders   Orders
 	Settings Settings
 	Common   catalog.OrderPageReader // at most half a minute old
-	Counts   access.Counts           // nil: there are no limits, and views are not noted
+	Counts   access.Counts           // nil where no page is opened by its link
 	Keys     *lifecycle.Shower
 	Mails    Mails
 	Shops    *catalog.Cache[[]catalog.Account] // of a merchant; for Lost only
