@@ -5,7 +5,9 @@ package main
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,7 +30,7 @@ func TestBrowser_pages(t *testing.T) {
 			for _, p := range w.signIn("ada@acme.example").crawl() {
 				path, _, _ := strings.Cut(p.at, "?")
 				screen := screenOf("GET", path)
-				if !strings.Contains(p.body, "</main>") || looked[screen] == max(states[screen], 1) {
+				if !strings.Contains(p.body, "</main>") || looked[screen] == max(states[screen], 1) || !kinds.add(screen, p.body) {
 					continue
 				}
 				looked[screen]++
@@ -39,6 +41,31 @@ func TestBrowser_pages(t *testing.T) {
 			}
 		})
 	}
+}
+
+// kinds are the kinds of elements that were looked at of each screen, in any shop.
+var kinds = elements{of: map[string]bool{}}
+
+type elements struct {
+	sync.Mutex
+	of map[string]bool
+}
+
+var (
+	element = regexp.MustCompile(`<([a-z0-9]+)([^>]*)`)
+	kind    = regexp.MustCompile(` (?:class|type|role)="[^"]*"`)
+)
+
+// add reports whether a page has a kind of element that none of its screen had before.
+func (k *elements) add(screen, body string) (brings bool) {
+	k.Lock()
+	defer k.Unlock()
+	for _, e := range element.FindAllStringSubmatch(body, -1) {
+		of := screen + " " + e[1] + strings.Join(kind.FindAllString(e[2], -1), "")
+		brings = brings || !k.of[of]
+		k.of[of] = true
+	}
+	return brings
 }
 
 // states are the screens that look different from one thing to the next.

@@ -74,9 +74,10 @@ func (b *Tab) see(v View, more ...*emulation.MediaFeature) {
 	}
 }
 
-// offers is JavaScript that lists what a page offers: links, fields and buttons that are seen.
+// offers is JavaScript that lists what a page offers: links, fields that send something, and
+// buttons, as far as they are seen.
 const offers = `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, iframe")]
-	.filter(e => e.type !== "button" && e.checkVisibility({visibilityProperty: true}))
+	.filter(e => e.type !== "button" && (e.tagName !== "INPUT" || e.name) && e.checkVisibility({visibilityProperty: true}))
 	.map(e => [e.tagName, e.getAttribute("href") || e.name || "", e.formAction && e.form ? new URL(e.formAction).pathname : "", (e.innerText || e.value || "").trim()].join(" ").trim())`
 
 // Offers fails the test unless another tab, which runs no script, has the same page offer all
