@@ -90,7 +90,7 @@ check: need-build lint unit ## format, vet, linters, all tests on the in-process
 
 # The left lane keeps a core busy, the right one mostly waits.
 test: need-test infra/apiclient/client.gen.go ## everything, its stages side by side; their output is in .local/test
-	@infra/lanes.sh "lint unit histories engine race-test" "sam-lint html-lint browser e2e kills"
+	@infra/lanes.sh "lint unit histories engine race-test sam-lint html-lint" "browser e2e kills"
 
 unit: ## all packages, on the in-process engine
 	@env -u DYNAMODB_ENDPOINT $(GOTESTSUM) -- -timeout 10m ./...
@@ -134,7 +134,7 @@ html-lint: need-html ## mails and pages that everybody can read: axe-core, the N
 
 # The build tag keeps the tests that open Chromium out of go test ./...
 browser: need-html ## the portal in Chromium: journeys, axe-core, the Tab key, without script: ONLY=
-	@"$$(go tool -n gotestsum)" --format testname -- -tags browser -count=1 -timeout 10m $(if $(ONLY),-run '$(ONLY)',-run '^TestBrowser') $(addprefix ./,$(wildcard functions/orderpage functions/portal))
+	@"$$(go tool -n gotestsum)" --format testname -- -tags browser -count=1 -timeout 15m $(if $(ONLY),-run '$(ONLY)',-run '^TestBrowser') $(addprefix ./,$(wildcard functions/orderpage functions/portal))
 
 template: need-build ## write template.yaml anew, from the tables of infra/deployment
 	@go run ./infra/template
