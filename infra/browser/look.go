@@ -146,6 +146,7 @@ const walk = `(() => {
 	window.keypoolAll = all;
 	const begin = document.createElement("span");
 	begin.tabIndex = -1;
+	window.focus(); // a frame may have had it
 	document.body.prepend(begin);
 	begin.focus();
 	begin.remove();
@@ -173,7 +174,11 @@ const step = `(() => {
 func (b *Tab) Walk(name string) {
 	b.Helper()
 	missed := b.walk(name)
-	if len(missed) > 0 { // a frame that comes late is passed over
+	for range 3 {
+		if len(missed) == 0 {
+			break
+		}
+		time.Sleep(300 * time.Millisecond) // a frame that comes late is passed over, or takes the focus
 		missed = b.walk(name)
 	}
 	for _, m := range missed {
@@ -193,10 +198,10 @@ func (b *Tab) walk(name string) (missed []string) {
 			At    int
 			Wrong string
 		}](b, step)
-		if s.At == -2 {
+		if s.At == -2 && last >= 0 {
 			break
 		}
-		if s.At == -1 || s.At == last {
+		if s.At < 0 || s.At == last {
 			continue
 		}
 		if reached[s.At] {
