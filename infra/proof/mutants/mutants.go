@@ -1586,7 +1586,7 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "deciding about all on hold decides about what was held since",
-		file:   "functions/portal/acts.go",
+		file:   "functions/portal/several.go",
 		old:    `DecideAll(v.Context(), v.Merchant, side, time.UnixMilli(until), verdict, v.act())`,
 		new:    `DecideAll(v.Context(), v.Merchant, side, v.now.Add(0*time.Duration(until)), verdict, v.act())`,
 		in:     "functions/portal", test: "TestOrders_decideAllOnHold",
@@ -3152,7 +3152,7 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "the portal acts on lines of another merchant that a form names",
-		file:   "functions/portal/acts.go",
+		file:   "functions/portal/several.go",
 		old:    `!there || line.Merchant != v.Merchant`,
 		new:    `!there`,
 		in:     "functions/portal", test: "TestOrder_ofAnotherMerchant",
@@ -3173,7 +3173,7 @@ var mutants = []mutant{
 	},
 	{
 		breaks: "that a person saw keys is written once, and not each time",
-		file:   "functions/portal/acts.go",
+		file:   "functions/portal/showkeys.go",
 		old:    `nil, all, true, v.act())`,
 		new:    `nil, all, false, v.act())`,
 		in:     "functions/portal", test: "TestOrder_showKeys",
