@@ -55,7 +55,7 @@ func sendEvent(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("POST %s%s\n%s\n\n%d in %s\n%s\n\n", s.Public, request.Path, request.Body, answer.Status, took(answer.Took), answer.Body)
+	fmt.Printf("POST %s%s\n%s\n\n%d in %s\n%s\n\n", s.URL, request.Path, request.Body, answer.Status, took(answer.Took), answer.Body)
 	if answer.Status == http.StatusUnauthorized {
 		return &machine.Fault{
 			Says: fmt.Sprintf("The account %s has signing secrets of somebody else's, not those of make event.", a.name),

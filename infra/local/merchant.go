@@ -82,9 +82,9 @@ For the rest of the API:  make token NAME=%s SCOPES=settings,orders:read
 %s
 Next: upload a file; its report comes by mail to %s within a minute. Then have the platform call.
 `, what.Merchant, what.Product, what.Pool, where,
-		s.Public, made.Account.Path(), made.Account.Secret,
+		s.URL, made.Account.Path(), made.Account.Secret,
 		made.Token.ExpiresAt.Format(time.DateOnly), made.Token.Text,
-		shop.UploadCurl(curl, s.Public, made.Token.Text, what.Pool), what.Merchant, door, what.Notices)
+		shop.UploadCurl(curl, s.URL, made.Token.Text, what.Pool), what.Merchant, door, what.Notices)
 	return nil
 }
 
@@ -194,6 +194,6 @@ func anyShop(ctx context.Context, c *call) (*shop.Shop, string, error) {
 		return nil, "", &machine.Fault{Says: "No deployment is found with the AWS settings of this shell.", Try: "make up   (or make deploy, or STACK=its name)", Cause: err}
 	}
 	url := strings.TrimSuffix(outputs["ApiUrl"], "/")
-	s := &shop.Shop{AWS: cfg, HTTP: &http.Client{Timeout: time.Minute}, URL: url, Public: url, Bucket: outputs["UploadsBucket"]}
+	s := &shop.Shop{AWS: cfg, HTTP: &http.Client{Timeout: time.Minute}, URL: url, Bucket: outputs["UploadsBucket"]}
 	return s, "in " + cfg.Region + " on AWS", nil
 }

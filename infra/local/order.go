@@ -42,7 +42,7 @@ func sendOrder(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("POST %s%s\n%s\n\n%d in %s\n%s\n", s.Public, request.Path, request.Body, answer.Status, took(answer.Took), answer.Body)
+	fmt.Printf("POST %s%s\n%s\n\n%d in %s\n%s\n", s.URL, request.Path, request.Body, answer.Status, took(answer.Took), answer.Body)
 	fmt.Printf("\nThe same with curl, in a shell (a repeat of this order: it gets no second key):\n\n. .local/env\n%s\n",
 		account.Curl(`"$KEYPOOL_URL"`, request.Body, "KEYPOOL_SECRET"))
 	if err := answer.Refused(); err != nil {

@@ -50,7 +50,7 @@ func up(ctx context.Context, c *call) error {
 			return err
 		}
 	}
-	fmt.Printf("\nUp at %s. To use it with any AWS tool or curl:  . .local/env\n", c.machine.Endpoint())
+	fmt.Printf("\nUp: the API and its pages at %s, AWS's services at %s.\nTo use it with any AWS tool or curl:  . .local/env\n", c.machine.PublicURL(), c.machine.Endpoint())
 	return nil
 }
 
@@ -159,7 +159,7 @@ func writeSAM(c *call, outputs map[string]string) error {
 		"KEYPOOL_JOBS_QUEUE_URL":    outputs["JobsQueue"],
 		"KEYPOOL_CONFIGURATION_SET": outputs["ConfigurationSet"],
 		"KEYPOOL_KMS_KEY":           outputs["KmsKey"],
-		"KEYPOOL_PUBLIC_URL":        c.machine.APIURL(outputs["ApiId"]),
+		"KEYPOOL_PUBLIC_URL":        outputs["ApiUrl"],
 		"KEYPOOL_SENDER":            machine.Sender,
 		"KEYPOOL_OPERATOR":          machine.Operator,
 	}

@@ -15,7 +15,7 @@ import (
 // client calls the API by the client that is made from its document.
 func (m *merchant) client() *apiclient.ClientWithResponses {
 	m.t.Helper()
-	c, err := apiclient.NewClientWithResponses(world.shop.Public, apiclient.WithHTTPClient(world.shop.HTTP),
+	c, err := apiclient.NewClientWithResponses(world.shop.URL, apiclient.WithHTTPClient(world.shop.HTTP),
 		apiclient.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
 			r.Header.Set("Authorization", "Bearer "+m.token)
 			return nil

@@ -49,6 +49,16 @@ func TestPrintedCommands(t *testing.T) {
 	}
 }
 
+// The API is reached at the machine's domain, which its stack names as on AWS.
+func TestDomain(t *testing.T) {
+	t.Parallel()
+	want := fmt.Sprintf("https://keypool.localhost:%d", world.machine.Port())
+	record, _, _ := strings.Cut(world.outputs["ApiDomainRecord"], " CNAME ")
+	if world.shop.URL != want || record != "keypool.localhost" {
+		t.Errorf("it is %s, by a record of %q; want %s", world.shop.URL, record, want)
+	}
+}
+
 // An upload address takes one file, of the size that was said.
 func TestUploadAddress(t *testing.T) {
 	t.Parallel()

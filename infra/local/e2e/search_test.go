@@ -75,7 +75,7 @@ type witness struct{ next http.RoundTripper }
 
 func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := w.next.RoundTrip(r)
-	if err != nil || !strings.Contains(r.URL.Host, ".execute-api.") {
+	if err != nil || !strings.HasPrefix(r.URL.String(), world.shop.URL+"/") {
 		return answer, err
 	}
 	body, err := io.ReadAll(answer.Body)
@@ -88,7 +88,7 @@ func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/v1/orders"):
 		may = append(may, canary.Customer)
-	case strings.HasPrefix(r.URL.Path, "/v1/merchants"):
+	case strings.HasPrefix(r.URL.Path, "/v1/merchants"), r.URL.Path == "/v1/catalog":
 		may = append(may, canary.Merchant)
 	case strings.HasPrefix(r.URL.Path, "/portal"): // the link of a mail stands in the form behind it
 		may = append(may, canary.Customer, canary.Merchant, canary.Link)

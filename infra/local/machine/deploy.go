@@ -26,9 +26,16 @@ const (
 	Operator = "operator@keypool.example"
 )
 
+// domainCertificate is what the API's domain is given for its certificate. The emulator asks
+// for one and serves the machine's own instead.
+const domainCertificate = "arn:aws:acm:" + Region + ":" + Account + ":certificate/one-machine"
+
 // parameters returns the CDK app's parameters that are not its defaults.
-func parameters() map[string]string {
+func (m *Machine) parameters() map[string]string {
 	return map[string]string{
+		"apiDomain":    Domain,
+		"certificate":  domainCertificate,
+		"publicUrl":    m.PublicURL(), // with the port, which a domain on AWS does not need
 		"sender":       "Keypool <" + Sender + ">",
 		"operator":     Operator,
 		"architecture": Architecture(),
@@ -129,8 +136,9 @@ func (m *Machine) Deploy(ctx context.Context) error {
 	deploy := []string{
 		"deploy", "--all", "--require-approval", "never", "--ci", "--no-notices", "--app", m.app(), "--output", m.path("cdk.out"),
 	}
-	for _, name := range slices.Sorted(maps.Keys(parameters())) {
-		deploy = append(deploy, "-c", name+"="+parameters()[name])
+	parameters := m.parameters()
+	for _, name := range slices.Sorted(maps.Keys(parameters)) {
+		deploy = append(deploy, "-c", name+"="+parameters[name])
 	}
 	if err := m.run(ctx, env, infra, cdk, deploy...); err != nil {
 		return &Fault{Says: "The deployment failed.", Try: "less +G " + m.ToolsLog(), Cause: err}
@@ -210,7 +218,7 @@ func (m *Machine) fingerprint() (string, error) {
 			return "", err
 		}
 	}
-	settings, err := json.Marshal(parameters())
+	settings, err := json.Marshal(m.parameters())
 	if err != nil {
 		return "", err
 	}

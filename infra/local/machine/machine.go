@@ -32,6 +32,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
+// Domain is the API's own domain. Browsers and curl take every name below localhost for this
+// computer, and so does the client that HTTPClient returns; few other programs do.
+const Domain = "keypool.localhost"
+
 // Region is the AWS region that the machine claims to be.
 const Region = "us-east-1"
 
@@ -95,15 +99,13 @@ func (m *Machine) Endpoint() string { return "https://127.0.0.1:" + strconv.Itoa
 // InboxURL is the address of all mails that were sent, as JSON.
 func (m *Machine) InboxURL() string { return m.Endpoint() + "/_ministack/ses/messages" }
 
-// APIURL is the address of an HTTP API. curl resolves its name, and so does the client
-// that HTTPClient returns.
-func (m *Machine) APIURL(apiID string) string {
-	return fmt.Sprintf("https://%s.execute-api.localhost:%d", apiID, m.state.Port)
+// PublicURL is the address of the API at its domain, which links in mails have.
+func (m *Machine) PublicURL() string {
+	return "https://" + net.JoinHostPort(Domain, strconv.Itoa(m.state.Port))
 }
 
-// ClientURL is the address of the same HTTP API for any client: the names below localhost
-// resolve in curl and browsers alone. The operator's routes answer at APIURL only, since a
-// signature of IAM names the path.
+// ClientURL is an address of an HTTP API for programs that do not find Domain. AWS
+// has none beside a domain. The operator's routes do not answer there, since a signature of IAM names the path.
 func (m *Machine) ClientURL(apiID string) string {
 	return m.Endpoint() + "/_aws/execute-api/" + apiID + "/%24default"
 }

@@ -44,10 +44,10 @@ func (m *Machine) Start(ctx context.Context, port int) error {
 				Try:  fmt.Sprintf("make down up PORT=%d", port),
 			}
 		}
-		if started, err := os.ReadFile(m.path("emulator.py")); err == nil && bytes.Equal(started, emulator) && outsideIsGood(m.path("tls")) {
+		if started, err := os.ReadFile(m.path("emulator.py")); err == nil && bytes.Equal(started, emulator) && certificateIsGood(m.path("tls")) && outsideIsGood(m.path("tls")) {
 			return m.waitUntilHealthy(ctx, nil)
 		}
-		// The patches, or the hosts that are stood in for, have changed since the machine was started.
+		// The patches, its names, or the hosts that are stood in for have changed since the machine was started.
 		if err := m.Stop(ctx); err != nil {
 			return err
 		}

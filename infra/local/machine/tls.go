@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -29,6 +30,11 @@ const (
 
 // containersGateway is the address by which containers reach the computer they run on.
 var containersGateway = net.IPv4(172, 17, 0, 1).To4()
+
+// hosts are the names of this machine: those of the AWS services, of buckets as S3 clients
+// address them, and of the API, which OpenSSL does not find in *.localhost: it wants a
+// wildcard to stand below two names.
+var hosts = []string{"localhost", "*.localhost", "*.s3.localhost", Domain}
 
 // certificate is a certificate to make, with a certificate authority of its own.
 type certificate struct {
@@ -48,10 +54,8 @@ func ensureCertificate(dir string) error {
 		return nil
 	}
 	ca, cert, key, err := certificate{
-		authority: "Keypool on one machine", domains: []string{"localhost"},
-		// Buckets as S3 clients address them, and the API.
-		names: []string{"localhost", "*.localhost", "*.s3.localhost", "*.execute-api.localhost"},
-		ips:   []net.IP{net.IPv4(127, 0, 0, 1).To4(), containersGateway},
+		authority: "Keypool on one machine", domains: []string{"localhost"}, names: hosts,
+		ips: []net.IP{net.IPv4(127, 0, 0, 1).To4(), containersGateway},
 	}.make()
 	if err != nil {
 		return err
@@ -124,8 +128,8 @@ func write(dir string, files map[string][]byte) error {
 	return nil
 }
 
-// certificateIsGood reports whether the folder has a certificate that is valid for
-// another week.
+// certificateIsGood reports whether the folder has a certificate for this machine's names
+// that is valid for another week.
 func certificateIsGood(dir string) bool {
 	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, certFile), filepath.Join(dir, keyFile))
 	if err != nil {
@@ -137,7 +141,7 @@ func certificateIsGood(dir string) bool {
 		}
 	}
 	leaf, err := x509.ParseCertificate(pair.Certificate[0])
-	return err == nil && time.Until(leaf.NotAfter) > 7*24*time.Hour && leaf.VerifyHostname(containersGateway.String()) == nil
+	return err == nil && time.Until(leaf.NotAfter) > 7*24*time.Hour && slices.Equal(leaf.DNSNames, hosts)
 }
 
 // Fingerprint returns that of the key of the machine's certificate, by which Chromium trusts it:

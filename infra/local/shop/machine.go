@@ -20,7 +20,7 @@ func Of(m *machine.Machine, outputs map[string]string) (*Shop, error) {
 		return nil, err
 	}
 	return &Shop{
-		AWS: cfg, HTTP: client, URL: m.APIURL(outputs["ApiId"]), Public: m.ClientURL(outputs["ApiId"]), Bucket: outputs["UploadsBucket"], Inbox: m.InboxURL(),
+		AWS: cfg, HTTP: client, URL: outputs["ApiUrl"], ClientURL: m.ClientURL(outputs["ApiId"]), Bucket: outputs["UploadsBucket"], Inbox: m.InboxURL(),
 	}, nil
 }
 
@@ -28,7 +28,8 @@ func Of(m *machine.Machine, outputs map[string]string) (*Shop, error) {
 // machine, for a merchant's account, pool and product.
 func (s *Shop) Environment(m *machine.Machine, a Account, token, pool, product string) map[string]string {
 	env := m.Environment()
-	env["KEYPOOL_URL"] = s.Public
+	env["KEYPOOL_URL"] = s.ClientURL
+	env["KEYPOOL_PUBLIC_URL"] = s.URL
 	env["KEYPOOL_BUCKET"] = s.Bucket
 	env["KEYPOOL_MERCHANT"] = a.Merchant
 	env["KEYPOOL_PRODUCT"] = product

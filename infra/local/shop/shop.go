@@ -25,12 +25,12 @@ import (
 
 // Shop is a client of one deployment of Keypool.
 type Shop struct {
-	AWS    aws.Config   // whose credentials may upload, and operate
-	HTTP   *http.Client // trusts the API's address
-	URL    string       // of the API
-	Public string       // of the API too, for clients of any kind: see machine.ClientURL
-	Bucket string       // for key files
-	Inbox  string       // where the one-machine run shows its mails; empty on AWS
+	AWS       aws.Config   // whose credentials may upload, and operate
+	HTTP      *http.Client // trusts the API's address
+	URL       string       // of the API
+	ClientURL string       // of the one-machine run's API, for programs of any kind: see machine.ClientURL
+	Bucket    string       // for key files
+	Inbox     string       // where the one-machine run shows its mails; empty on AWS
 }
 
 // Answer is the response to a request.
