@@ -82,7 +82,7 @@ func (a *api) addPeople(to *rest.API) {
 	rest.Register(to, huma.Operation{
 		OperationID: "delete-person", Method: http.MethodDelete, Path: "/v1/people/{person}", Tags: []string{"People"},
 		Summary:     "Remove a person, with all rights",
-		Description: "Tokens that stand for the person are refused from then on. 409 for the last owner.",
+		Description: "Tokens that stand for the person are refused from then on, and stay so if somebody is added by this id again. 409 for the last owner.",
 		Errors:      []int{404, 409, 412, 428},
 	}, a.deletePerson)
 }

@@ -124,3 +124,8 @@ type Person struct {
 	Role     Role
 	AddedAt  time.Time
 }
+
+// since reports whether what was given to the person at that time, such as a session or a token,
+// is theirs still: it ends when they are removed, and does not come back with somebody who is
+// added by the same ID.
+func (p Person) since(given time.Time) bool { return !given.Before(p.AddedAt) }

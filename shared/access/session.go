@@ -168,5 +168,5 @@ func (d *Door) Switch(ctx context.Context, v Visitor, merchant string) (name str
 // isOf reports whether the person is who signed in: with the same address, as a mail program
 // knows it, and not removed and added again since.
 func (s Session) isOf(p Person) bool {
-	return strings.EqualFold(p.Address, s.Address) && !s.SignedInAt.Before(p.AddedAt)
+	return strings.EqualFold(p.Address, s.Address) && p.since(s.SignedInAt)
 }

@@ -103,7 +103,7 @@ const (
 )
 
 // Principal returns whom a token stands for, false if there is no such token, it has
-// expired, or its person is gone. A person is read anew for each call: another role counts
+// expired, or its person is gone or was added anew since it was made. A person is read anew for each call: another role counts
 // from then on. A text that cannot be a token costs no read. The principal's Quota says
 // whether the token has called too much.
 func (g *Gate) Principal(ctx context.Context, token string) (Principal, bool, error) {
@@ -126,7 +126,7 @@ func (g *Gate) Principal(ctx context.Context, token string) (Principal, bool, er
 	p := Principal{ID: found.ID(), Merchant: merchant, Name: fmt.Sprintf("the token %q (%s)", found.Name, found.ID()), Scopes: found.Scopes}
 	if found.Person != "" {
 		person, ok, err := g.People.Person(ctx, merchant, found.Person)
-		if err != nil || !ok {
+		if err != nil || !ok || !person.since(found.CreatedAt) {
 			return Principal{}, false, err
 		}
 		p.Name = fmt.Sprintf("%s (%s), by %s", person.Name, person.ID, p.Name)

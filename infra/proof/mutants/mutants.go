@@ -3321,9 +3321,16 @@ var mutants = []mutant{
 	{
 		breaks: "a browser is let in whose person was removed and added again",
 		file:   "shared/access/session.go",
-		old:    ` && !s.SignedInAt.Before(p.AddedAt)`,
+		old:    ` && p.since(s.SignedInAt)`,
 		new:    ``,
 		in:     "shared/access", test: "TestVisitor_thePersonAtEachClick",
+	},
+	{
+		breaks: "a token works whose person was removed and added again",
+		file:   "shared/access/token.go",
+		old:    ` || !person.since(found.CreatedAt)`,
+		new:    ``,
+		in:     "functions/api", test: "TestPeople_tokenFollowsItsPerson",
 	},
 	{
 		breaks: "a session that was ended goes to another shop",
