@@ -2,12 +2,16 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"keypool/infra/proof/resttest"
+	"keypool/shared/pool"
 )
 
 func TestDocument_isCurrent(t *testing.T) {
@@ -35,4 +39,41 @@ func TestDocument(t *testing.T) {
 	document.IsComplete(t, 95)
 	document.ExamplesCanBeSent(t)
 	document.ReferencesResolve(t)
+}
+
+// What is said of a parameter stands in a tag, which cannot take its number from pool.MaxName.
+func TestDocument_lengthOfNames(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile("openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct {
+				Name   string
+				Schema struct{ MaxLength int }
+			}
+		}
+	}
+	if err := json.Unmarshal(content, &said); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for path, operations := range said.Paths {
+		for _, operation := range operations {
+			for _, p := range operation.Parameters {
+				if !slices.Contains([]string{"pool", "account", "person"}, p.Name) {
+					continue
+				}
+				seen++
+				if p.Schema.MaxLength != pool.MaxName {
+					t.Errorf("%s: a %s is up to %d characters long, a name %d", path, p.Name, p.Schema.MaxLength, pool.MaxName)
+				}
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("%d names looked at", seen)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"embed"
 	"encoding/json"
+	"fmt"
 	"html/template"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	_ "time/tzdata" // merchants' zones: a Lambda has none
 
 	"keypool/shared/phrase"
+	"keypool/shared/pool"
 )
 
 //go:embed pages/*.html platforms/*.html
@@ -58,6 +60,10 @@ var functions = template.FuncMap{
 	"options": options,
 	"plus":    func(a, b int) int { return a + b },
 	"attr":    func(s string) template.HTMLAttr { return template.HTMLAttr(s) },
+	// The attributes of a field that takes a name: see pool.CheckName.
+	"named": func() template.HTMLAttr {
+		return template.HTMLAttr(fmt.Sprintf(`maxlength="%d" autocomplete="off" autocapitalize="none" spellcheck="false"`, pool.MaxName))
+	},
 }
 
 // dict makes a map of names and values, so that a part of a page can be given several things.

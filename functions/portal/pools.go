@@ -307,10 +307,8 @@ func nameFor(title string) string {
 		}
 	}
 	name := strings.Join(words, "-")
-	return strings.TrimRight(name[:min(len(name), maxPoolName)], "-")
+	return strings.TrimRight(name[:min(len(name), pool.MaxName)], "-")
 }
-
-const maxPoolName = 63 // see pool.CheckName
 
 // poolOf returns the pool that a form describes.
 func poolOf(v *visit, name string) (catalog.Pool, error) {

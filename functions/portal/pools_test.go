@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -59,7 +60,10 @@ func TestPools_makeAndChange(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	b := w.signIn("ada@acme.example")
-	b.get("/portal/pools/-/new").has("New pool", "Small letters, digits and hyphens")
+	empty := b.get("/portal/pools/-/new").has("New pool", "Small letters, digits and hyphens")
+	if limit := fmt.Sprintf(`id="field-name" name="name" aria-describedby="about-name" value="" maxlength="%d"`, pool.MaxName); !strings.Contains(empty.body, limit) {
+		t.Errorf("the field of the name is not as long as a name may be:\n%s", empty.body)
+	}
 	bad := b.post("/portal/pools/-/new", url.Values{"name": {"No Good"}, "title": {"Mine"}, "low_stock": {"many"}, "reminder_hours": {"24"}})
 	bad.has("Nothing was changed", "Use a whole number.")
 	if bad.status != 422 || !strings.Contains(bad.body, `value="Mine"`) {

@@ -32,7 +32,7 @@ func merchant(ctx context.Context, c *call) error {
 	// It stands in a shell's history and in scripts: it can bring keys, and take nothing.
 	what.Token = shop.NewToken{Name: "upload line of make merchant", Scopes: []string{"upload"}}
 	if pool.CheckName(what.Merchant) != nil || what.Pool != "" && pool.CheckName(what.Pool) != nil {
-		return &machine.Fault{Says: "NAME and POOL are 1 to 63 lower-case letters, digits and hyphens.", Try: usage}
+		return &machine.Fault{Says: "NAME and POOL: " + pool.NameRule + ".", Try: usage}
 	}
 	if !mailaddress.Valid(what.Notices) {
 		return &machine.Fault{Says: "EMAIL is not a mail address: notices about stock go there, and the merchant's first owner signs in by it.", Try: usage}

@@ -53,13 +53,18 @@ func (id ID) String() string {
 // cost a query each where few keys are left. infra/proof/RESULTS.md shows it.
 const DefaultShards = 4
 
-// CheckName returns an error if s cannot name a merchant, a pool or an account:
-// 1 to 63 lower-case letters, digits and hyphens, not starting with a hyphen.
+// MaxName is how many characters a name has at most: see CheckName.
+const MaxName = 63
+
+// NameRule says what CheckName asks for.
+var NameRule = fmt.Sprintf("use 1 to %d lower-case letters, digits and hyphens, not starting with a hyphen", MaxName)
+
+// CheckName returns an error if s cannot name a merchant, a pool or an account: see NameRule.
 // Such names stand unescaped in bucket paths, table keys and addresses.
 func CheckName(s string) error {
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-	if s == "" || len(s) > 63 || strings.IndexFunc(s, func(r rune) bool { return !strings.ContainsRune(letters+"-", r) }) >= 0 || s[0] == '-' {
-		return fmt.Errorf("%q is not a name: use 1 to 63 lower-case letters, digits and hyphens, not starting with a hyphen", s)
+	if s == "" || len(s) > MaxName || strings.IndexFunc(s, func(r rune) bool { return !strings.ContainsRune(letters+"-", r) }) >= 0 || s[0] == '-' {
+		return fmt.Errorf("%q is not a name: %s", s, NameRule)
 	}
 	return nil
 }

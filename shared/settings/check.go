@@ -294,7 +294,7 @@ func productID(s string) string {
 
 func (p *problems) name(path, s string) {
 	if pool.CheckName(s) != nil {
-		p.add(path, "not a name; use 1 to 63 lower-case letters, digits and hyphens, not starting with a hyphen")
+		p.add(path, "not a name; %s", pool.NameRule)
 	}
 }
 
