@@ -77,8 +77,11 @@ func again(sent url.Values, err error) (form, bool) {
 // beside it: to send it again, from the version that is stored now, is a decision.
 func besideTheirs(sent url.Values, now form) form {
 	f := form{Values: sent, Theirs: map[string]string{}, Version: now.Version}
+	joined := func(values []string) string { // browsers send the lines of a field with CR LF
+		return strings.ReplaceAll(strings.Join(values, ", "), "\r\n", "\n")
+	}
 	for name := range now.Values {
-		if mine, theirs := strings.Join(sent[name], ", "), strings.Join(now.Values[name], ", "); mine != theirs {
+		if mine, theirs := joined(sent[name]), joined(now.Values[name]); mine != theirs {
 			f.Theirs[name] = theirs
 		}
 	}

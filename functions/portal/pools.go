@@ -245,11 +245,7 @@ type poolForm struct {
 	New  bool
 	Path string
 	Back string
-	Now  *catalog.Pool // as somebody else stored it meanwhile; nil: nobody did
 }
-
-// StoredHours are the hours after which the pool that is stored warns again.
-func (f poolForm) StoredHours() int { return int(f.Now.Reminder / time.Hour) }
 
 func (f poolForm) page() answer {
 	title := "Settings of the pool"
@@ -257,8 +253,11 @@ func (f poolForm) page() answer {
 		title = "New pool"
 	}
 	a := answer{page: "pool-form", title: title, data: f}
-	if len(f.Form.Wrong) > 0 || f.Now != nil {
+	switch {
+	case f.Form.Wrong != nil:
 		a.status = http.StatusUnprocessableEntity
+	case f.Form.Theirs != nil:
+		a.status = http.StatusConflict
 	}
 	return a
 }
@@ -376,7 +375,7 @@ func (p *portal) poolChanged(v *visit) (answer, error) {
 		return answer{}, err
 	}
 	f := newPoolForm(is.Pool)
-	f.Form.Values, f.Now = v.form, &is.Pool
+	f.Form = besideTheirs(v.form, f.Form)
 	return f.page(), nil
 }
 

@@ -82,11 +82,14 @@ func TestPools_makeAndChange(t *testing.T) {
 	if !strings.Contains(shown.body, `name="version" value="1"`) {
 		t.Fatal("the form names no version")
 	}
-	change := url.Values{"version": {"1"}, "name": {"elden"}, "title": {"First"}, "low_stock": {"7"}, "reminder_hours": {"12"}}
+	change := url.Values{"version": {"1"}, "name": {"elden"}, "title": {"First"}, "low_stock": {"7"}, "reminder_hours": {"12"}, "notice_addresses": {"a@acme.example\r\nb@acme.example"}}
 	b.post("/portal/pools/elden/settings", change).has("Saved.", "First")
 	change.Set("title", "Second")
 	both := b.post("/portal/pools/elden/settings", change)
-	both.has("Somebody else changed this meanwhile", "Title: First")
+	both.has("Not saved: somebody else has changed this meanwhile", "Somebody else has saved here: First").hasNot("Somebody else has saved here: 12", "Somebody else has saved here: elden")
+	if both.status != 409 || strings.Count(both.body, "Somebody else has saved here") != 1 {
+		t.Errorf("%d:\n%s", both.status, both.body)
+	}
 	if !strings.Contains(both.body, `value="Second"`) || !strings.Contains(both.body, `name="version" value="2"`) {
 		t.Errorf("what was typed is lost:\n%s", both.body)
 	}
