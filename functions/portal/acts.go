@@ -28,10 +28,11 @@ const byHandAccount = catalog.ByHandName
 type orderAct struct {
 	name, operation, title string
 	fresh                  bool
-	whole                  bool // it is done to the order, whatever lines it has
+	whole                  bool // it is done to the order: nobody chooses of its lines
 	// says tells what will happen to the lines.
 	says   func(v *visit, lines []order.Fulfillment) []string
-	fields []string // of the form, beside the lines and the reason
+	can    func(order.Fulfillment) bool // it does something to such a line
+	fields []string                     // of the form, beside the lines and the reason
 	button string
 	stop   bool
 	leads  string // the page that it leads to, below the order's; "": the order's
@@ -74,12 +75,20 @@ var holding = orderAct{name: "hold", operation: "hold-order", title: "Hold", do:
 // orderActs are the acts that have a page each.
 var orderActs = []orderAct{
 	{
-		name: "send", operation: "resend-order", title: "Send again", button: "Send", fields: []string{"email"},
+		name: "send", operation: "resend-order", title: "Send again", button: "Send", fields: []string{"email"}, can: order.Fulfillment.Mailable,
 		says: func(_ *visit, lines []order.Fulfillment) []string { return mailFacts(lines) },
 		do:   sendAgain,
 	},
 	{
+		name: "replace", operation: "replace-key", title: "Replace a key", button: "Replace and mail", fields: []string{"key"}, whole: true, can: order.Fulfillment.Replaceable,
+		says: func(_ *visit, lines []order.Fulfillment) []string {
+			return append([]string{"The order gets another key of the pool in place of the one that you choose, which nobody may use any more. All of its keys are mailed again.", "This cannot be undone."}, mailFacts(lines)...)
+		},
+		do: replaceKey,
+	},
+	{
 		name: "release", operation: "release-order", title: "Release", button: "Release", fields: []string{"disputes"},
+		can: func(f order.Fulfillment) bool { return f.Releasable() || f.InDispute() },
 		says: func(_ *visit, lines []order.Fulfillment) []string {
 			says := []string{"It gets its keys, in its old place in the queue, and its mail. A mail cannot be taken back."}
 			for _, line := range lines {
@@ -92,7 +101,7 @@ var orderActs = []orderAct{
 		do: release,
 	},
 	{
-		name: "reject", operation: "reject-order", title: "Reject", button: "Reject", stop: true,
+		name: "reject", operation: "reject-order", title: "Reject", button: "Reject", stop: true, can: order.Fulfillment.HeldByRule,
 		says: func(*visit, []order.Fulfillment) []string {
 			return []string{"What your rules hold of the order is given back, without a key. The customer is not told, and nothing is paid back: do that at the platform.", "This cannot be undone."}
 		},
@@ -101,7 +110,7 @@ var orderActs = []orderAct{
 		},
 	},
 	{
-		name: "cancel", operation: "cancel-order", title: "Cancel", button: "Cancel what waits", stop: true,
+		name: "cancel", operation: "cancel-order", title: "Cancel", button: "Cancel what waits", stop: true, can: order.Fulfillment.Waits,
 		says: func(*visit, []order.Fulfillment) []string {
 			return []string{"What waits for keys does not wait any more, and gets none. Keys that it has got so far are for sale again. The customer is not told, and nothing is paid back: do that at the platform.", "This cannot be undone."}
 		},
@@ -110,7 +119,8 @@ var orderActs = []orderAct{
 		},
 	},
 	{
-		name: "return", operation: "return-order", title: "Give back", button: "Give back", stop: true, whole: true, fields: []string{"return"},
+		name: "return", operation: "return-order", title: "Give back", button: "Give back", stop: true, fields: []string{"return"}, whole: true,
+		can: func(f order.Fulfillment) bool { return f.State() != order.Returned && f.State() != order.Expected },
 		says: func(_ *visit, lines []order.Fulfillment) []string {
 			says := []string{"What is given back is not delivered any more. The customer is not told, and nothing is paid back: do that at the platform.", "This cannot be undone."}
 			if slices.ContainsFunc(lines, func(f order.Fulfillment) bool { return f.KeysSeen() && f.Allocated > 0 }) {
@@ -119,13 +129,6 @@ var orderActs = []orderAct{
 			return says
 		},
 		do: giveBack,
-	},
-	{
-		name: "replace", operation: "replace-key", title: "Replace a key", button: "Replace and mail", whole: true, fields: []string{"key"},
-		says: func(_ *visit, lines []order.Fulfillment) []string {
-			return append([]string{"The order gets another key of the pool in place of the one that you choose, which nobody may use any more. All of its keys are mailed again.", "This cannot be undone."}, mailFacts(lines)...)
-		},
-		do: replaceKey,
 	},
 	{
 		name: "replace-link", operation: "replace-order-link", title: "Replace the link", button: "Replace", leads: "/page", whole: true,
@@ -153,6 +156,7 @@ var orderActs = []orderAct{
 	},
 	{
 		name: "erase", operation: "erase-order", title: "Erase the customer", button: "Erase", stop: true, fresh: true, fields: []string{"erase"},
+		can: func(f order.Fulfillment) bool { return f.ErasedAt.IsZero() && !f.Expected },
 		says: func(*visit, []order.Fulfillment) []string {
 			return []string{
 				"Name, addresses, phone, company and all else that is kept of the customer is taken away, and so are reasons that people wrote. What was sold stays: numbers, products, keys, times and prices.",
@@ -254,6 +258,9 @@ func (p *portal) actPage(v *visit, act orderAct, lines []order.Fulfillment, f fo
 	}
 	if len(lines) > 1 && !act.whole {
 		for _, line := range lines {
+			if !act.can(line) {
+				continue
+			}
 			checked := !f.Values.Has("line") || f.Has("line", string(line.ID))
 			view.Choose = append(view.Choose, lineChoice{string(line.ID), fmt.Sprintf("%s × %d: %s", productName(line), line.Quantity, strings.ToLower(lineMark(line).Text)), checked})
 		}
@@ -286,7 +293,7 @@ func (p *portal) actPage(v *visit, act orderAct, lines []order.Fulfillment, f fo
 func keysOf(lines []order.Fulfillment) []option {
 	var keys []option
 	for _, line := range lines {
-		if !line.Complete() || line.SharedCode || line.KeysOfParent {
+		if !line.Replaceable() {
 			continue
 		}
 		for n, key := range line.Keys {

@@ -82,7 +82,7 @@ func (p *portal) find(v *visit) (answer, error) {
 	if all := append(numbered[:len(numbered):len(numbered)], orders...); len(all) == 1 && len(keys) == 0 && ofPeople.Next == "" {
 		return answer{see: orderPath(all[0][0].ID.OrderHalf())}, nil
 	}
-	page := foundPage{Numbered: newOrderRows(numbered), Orders: newOrderRows(orders), Next: ofPeople.Next, Test: test}
+	page := foundPage{Numbered: newOrderRows(numbered, nil), Orders: newOrderRows(orders, nil), Next: ofPeople.Next, Test: test}
 	if strings.Contains(sought, "@") {
 		page.Sought = sought
 	}

@@ -307,23 +307,23 @@ func heldFor(f order.Fulfillment) []string {
 
 // actsOn returns what can be done to an order by who looks at it.
 func actsOn(v *visit, whole wholeOrder) []actLink {
-	any := func(is func(order.Fulfillment) bool) bool { return slices.ContainsFunc(whole.lines, is) }
 	path := orderPath(whole.id)
 	var acts []actLink
-	add := func(operation, act, text string, can bool) {
-		if can && v.may(operation) {
+	add := func(operation, act, text string, can func(order.Fulfillment) bool) {
+		if v.may(operation) && slices.ContainsFunc(whole.lines, can) {
 			acts = append(acts, actLink{Path: path + "/" + act, Text: text, Post: act == "hold" || act == "keys"})
 		}
 	}
-	known := whole.lines[0].ErasedAt.IsZero()
-	add("resend-order", "send", "Send again…", known && any(order.Fulfillment.Complete))
-	add("show-order-keys", "keys", "Show keys", any(func(f order.Fulfillment) bool { return f.Complete() && !f.KeysOfParent }))
-	add("replace-key", "replace", "Replace a key…", known && any(func(f order.Fulfillment) bool { return f.Complete() && !f.SharedCode && !f.KeysOfParent }))
-	add("hold-order", "hold", "Hold", any(order.Fulfillment.Active))
-	add("release-order", "release", "Release…", any(func(f order.Fulfillment) bool { return f.State() == order.OnHold }))
-	add("reject-order", "reject", "Reject…", any(order.Fulfillment.HeldByRule))
-	add("cancel-order", "cancel", "Cancel…", any(order.Fulfillment.Waits))
-	add("return-order", "return", "Give back…", any(func(f order.Fulfillment) bool { return f.State() != order.Returned && f.State() != order.Expected }))
-	add("erase-order", "erase", "Erase the customer…", any(func(f order.Fulfillment) bool { return f.ErasedAt.IsZero() && !f.Expected }))
+	for _, act := range orderActs {
+		if act.can != nil {
+			add(act.operation, act.name, act.title+"…", act.can)
+		}
+		switch act.name {
+		case "send":
+			add("show-order-keys", "keys", "Show keys", func(f order.Fulfillment) bool { return f.Complete() && !f.KeysOfParent })
+		case "replace":
+			add(holding.operation, holding.name, holding.title, order.Fulfillment.Active)
+		}
+	}
 	return acts
 }

@@ -119,7 +119,8 @@ type ordersPage struct {
 	Test     bool
 	Brake    catalog.Brake
 
-	MaySend, MayRelease, MaySetBrake, MayReleaseBrake bool
+	Send, Release                bool // lines that are listed can be sent again, or released
+	MaySetBrake, MayReleaseBrake bool
 
 	DecideAll bool // those that rules hold
 }
@@ -139,10 +140,12 @@ type lineRow struct {
 	Product  string
 	Quantity int
 	Mark     mark
-	Seen     string // see seenOf
+	Seen     string // see seenOf; "": nothing can be done to it from the list
 }
 
-func newOrderRows(orders [][]order.Fulfillment) []orderRow {
+// newOrderRows returns orders as a list shows them. Act reports whether something can be done to a
+// line from the list; nil: nothing can.
+func newOrderRows(orders [][]order.Fulfillment, act func(order.Fulfillment) bool) []orderRow {
 	rows := make([]orderRow, len(orders))
 	for i, lines := range orders {
 		first := lines[0]
@@ -151,7 +154,11 @@ func newOrderRows(orders [][]order.Fulfillment) []orderRow {
 			Test: first.Side == pool.Test, At: first.ReceivedAt,
 		}
 		for _, line := range lines {
-			rows[i].Lines = append(rows[i].Lines, lineRow{productName(line), line.Quantity, lineMark(line), seenOf(line)})
+			row := lineRow{Product: productName(line), Quantity: line.Quantity, Mark: lineMark(line)}
+			if act != nil && act(line) {
+				row.Seen = seenOf(line)
+			}
+			rows[i].Lines = append(rows[i].Lines, row)
 		}
 	}
 	return rows
@@ -190,7 +197,7 @@ func (p *portal) listOrders(v *visit) (answer, error) {
 	in := v.URL.Query()
 	page := ordersPage{
 		Form: form{Values: in}, Views: viewsOf(in), Shows: shows, Sides: []option{{"", "Paid orders"}, {"test", "Test orders"}}, Test: in.Get("side") == "test",
-		MaySend: v.may("resend-order"), MayRelease: v.may("release-order"), MaySetBrake: v.may("set-brake"), MayReleaseBrake: v.may("release-brake"),
+		MaySetBrake: v.may("set-brake"), MayReleaseBrake: v.may("release-brake"),
 	}
 	for name, values := range in {
 		page.Filtered = page.Filtered || name != "after" && name != "done" && name != "n" && name != "left" && name != "more" && strings.Join(values, "") != ""
@@ -225,8 +232,13 @@ func (p *portal) listOrders(v *visit) (answer, error) {
 	if err := reading.Wait(); err != nil {
 		return answer{}, err
 	}
-	page.DecideAll = in.Get("show") == string(order.OnHold) && v.may("release-held")
-	page.Orders, page.Next = newOrderRows(found.Orders()), found.Next
+	maySend, mayRelease := v.may("resend-order"), v.may("release-order")
+	page.Orders, page.Next = newOrderRows(found.Orders(), func(line order.Fulfillment) bool {
+		send, release, byRule := maySend && line.Mailable(), mayRelease && line.Releasable(), line.HeldByRule()
+		page.DecideAll = page.DecideAll || byRule && in.Get("show") == string(order.OnHold) && v.may("release-held")
+		page.Send, page.Release = page.Send || send, page.Release || release
+		return send || release
+	}), found.Next
 	return answer{page: "orders", title: "Orders", data: page, band: severalDone(v)}, nil
 }
 

@@ -469,6 +469,52 @@ func TestOrders_listAndFilter(t *testing.T) {
 	ada.post("/portal/orders/several", sure).has("1 order line was mailed again. 1 order line was left alone")
 }
 
+// Lists, orders and pages of acts offer what does something there, and no more.
+func TestOrders_offerWhatCanBeDone(t *testing.T) {
+	t.Parallel()
+	s := openSeller(t)
+	ada := s.signIn("ada@acme.example")
+	// Of an order's lines, one chooses from those to which it can be done.
+	s.stock("acme", "BBBB-1111", "BBBB-2222")
+	named := func(n, title string, hold ...order.Hold) func(*order.Fulfillment) {
+		return func(f *order.Fulfillment) {
+			f.Line, f.OrderLines, f.Title = n, 3, title
+			for _, h := range hold {
+				f.Hold(h)
+			}
+		}
+	}
+	first := s.sell("acme", "A-6", 1, named("1", "First"))
+	s.sell("acme", "A-6", 1, named("2", "Second"))
+	s.sell("acme", "A-6", 1, named("3", "Third", order.HoldByHand))
+	ada.get(pathOf(first)+"/send").has("First × 1", "Second × 1").hasNot("Third × 1")
+	ada.get(pathOf(first)+"/release").has("Third × 1").hasNot("First × 1", "Second × 1")
+
+	s.stock("acme", "AAAA-1111")
+	s.later(time.Hour)
+	const tick = `type="checkbox" name="seen"`
+	ticks := func(path string, n int) page {
+		t.Helper()
+		p := ada.get(path)
+		if got := strings.Count(p.body, tick); got != n {
+			t.Errorf("%s has %d boxes to tick, want %d", path, got, n)
+		}
+		return p
+	}
+	s.sell("acme", "A-1", 1)
+	s.sell("acme", "A-2", 1) // it waits
+	ticks("/portal/orders?show=fulfilled", 3).has("Send again…").hasNot("Release…")
+	ticks("/portal/orders?show=waiting", 0).hasNot("Send again…", "Release…", "With those you have ticked")
+	noAddress := s.sell("acme", "A-3", 1, func(f *order.Fulfillment) { f.Hold(order.HoldNoAddress) })
+	ticks("/portal/orders?show=on_hold", 1).has("Release…").hasNot("Send again…", "Release all…")
+	ada.get(pathOf(noAddress)).hasNot("Release…", "Send again…")
+	s.sell("acme", "A-4", 1, func(f *order.Fulfillment) { f.Hold(order.HoldByHand) })
+	ticks("/portal/orders?show=on_hold", 2).has("Release…").hasNot("Send again…", "Release all…")
+	s.sell("acme", "A-5", 1, func(f *order.Fulfillment) { f.Hold(order.HoldReview) })
+	ticks("/portal/orders?show=on_hold", 3).has("Release…", "Release all…").hasNot("Send again…")
+	ticks("/portal/orders", 6).has("Send again…", "Release…")
+}
+
 // What waits is listed from the oldest on, page by page, and what needs somebody apart from it.
 func TestOrders_waitingOldestFirst(t *testing.T) {
 	t.Parallel()

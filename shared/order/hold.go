@@ -125,9 +125,15 @@ func (f Fulfillment) LacksAddress() bool {
 // Release takes every reason away but disputes, which are of the whole order, and a missing
 // address, without which no keys can be sent. The line is not held for the same rules again.
 // It reports whether there were any.
-func (f *Fulfillment) Release() bool {
-	return f.release(func(h Hold) bool { return !h.Dispute() && h != HoldNoAddress })
+func (f *Fulfillment) Release() bool { return f.release(Hold.released) }
+
+// Releasable reports whether Release takes a reason away.
+func (f Fulfillment) Releasable() bool {
+	return f.State() == OnHold && slices.ContainsFunc(f.Holds, Hold.released)
 }
+
+// released reports whether Release takes the reason away.
+func (h Hold) released() bool { return !h.Dispute() && h != HoldNoAddress }
 
 // ReleaseFromRules does as Release, but takes away only what rules and the brake hold the
 // line for: an order that was paid before its account delivers, or after it was returned, or

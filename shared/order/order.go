@@ -311,6 +311,12 @@ func (f Fulfillment) Complete() bool {
 	return f.State() == Fulfilled && f.Missing() == 0 && (f.Allocated > 0 || f.KeysOfParent)
 }
 
+// Mailable reports whether the keys of the line can be mailed, once more too.
+func (f Fulfillment) Mailable() bool { return f.ErasedAt.IsZero() && f.Complete() }
+
+// Replaceable reports whether the line can get another key for one that it holds.
+func (f Fulfillment) Replaceable() bool { return f.Mailable() && !f.SharedCode && !f.KeysOfParent }
+
 // Showable reports whether the keys of the line may be shown to its customer: those that a
 // mail could bring. W is what is known of its order.
 func (f Fulfillment) Showable(w Whole) bool {
