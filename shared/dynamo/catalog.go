@@ -16,6 +16,7 @@ import (
 	"keypool/shared/catalog"
 	"keypool/shared/order"
 	"keypool/shared/pool"
+	"keypool/shared/retry"
 	"keypool/shared/upload"
 )
 
@@ -271,10 +272,27 @@ func (s *Store) DeletePool(ctx context.Context, p catalog.Pool, with ...audit.Re
 	return wrap(err, "delete pool %s of %s", p.Name, p.Merchant)
 }
 
-// FormerShards returns how many shards a pool had that was deleted, 0 if there was none.
-func (s *Store) FormerShards(ctx context.Context, merchant, name string) (int, error) {
-	item, _, err := getAs[countItem](ctx, s, s.tables.Catalog, countKey(pool.ID{Merchant: merchant, Pool: name, Side: pool.Live}), oldestInCatalog)
-	return item.Shards, wrap(err, "read the former shards of pool %s of %s", name, merchant)
+// FormerShards returns how many shards those of the pools had, by name, that were deleted. It
+// reads a hundred at once.
+func (s *Store) FormerShards(ctx context.Context, merchant string, names ...string) (map[string]int, error) {
+	of := map[string]string{} // names by sort key
+	var keys []attrs
+	for _, name := range names {
+		key := countKey(pool.ID{Merchant: merchant, Pool: name, Side: pool.Live})
+		if _, twice := of[key.SK]; !twice {
+			of[key.SK], keys = name, append(keys, key.attrs())
+		}
+	}
+	items, err := s.batchGet(ctx, retry.Throttling, s.tables.Catalog, keys)
+	shards := map[string]int{}
+	for _, item := range items {
+		if err == nil {
+			var count countItem
+			count, err = decode[countItem](item, oldestInCatalog)
+			shards[of[stringOf(item["sk"])]] = count.Shards
+		}
+	}
+	return shards, wrap(err, "read the former shards of %d pools of %s", len(names), merchant)
 }
 
 // Product returns a merchant's product, false if it is not known. The id may be an alias:

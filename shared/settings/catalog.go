@@ -404,13 +404,20 @@ func (s *Catalogs) planMerchant(p *plan, now Catalog, next catalog.Merchant, by 
 
 func (s *Catalogs) planPools(ctx context.Context, p *plan, now Catalog, want CatalogChange, t target) error {
 	stored := byName(now.Pools, func(p catalog.Pool) string { return p.Name })
+	var made []string
+	for _, next := range want.Pools {
+		if _, known := stored[next.Name]; !known {
+			made = append(made, next.Name)
+		}
+	}
+	former, err := s.Pools.Stock.FormerShards(ctx, want.By.Merchant, made...)
+	if err != nil {
+		return err
+	}
 	for _, next := range want.Pools {
 		before, known := stored[next.Name]
 		if !known {
-			var err error
-			if before, err = s.Pools.former(ctx, want.By.Merchant, next.Name); err != nil {
-				return err
-			}
+			before.Shards = former[next.Name]
 		}
 		next.Merchant = want.By.Merchant
 		next = following(before, next)

@@ -18,6 +18,7 @@ import (
 	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/dynamo"
+	"keypool/shared/pool"
 	"keypool/shared/settings"
 )
 
@@ -240,6 +241,57 @@ func TestCatalogs_manyProducts(t *testing.T) {
 		if each := read / (2 * many); each > 20 {
 			t.Errorf("%.0f read units, %.1f for each product", read, each)
 		}
+	}
+}
+
+// What new pools find of former ones is read together, and not in one call for each.
+func TestCatalogs_manyPools(t *testing.T) {
+	t.Parallel()
+	var calls dynamotest.Meter
+	store, _ := dynamotest.Open(t, calls.Option)
+	c := book(store)
+	ctx := context.Background()
+	if err := store.PutMerchant(ctx, catalog.Merchant{Name: "acme", Title: "Acme", NoticeAddress: "a@example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	by := access.Principal{Merchant: "acme", Name: "a test", Scopes: access.Scopes}
+	pools := func(n, shards int) settings.CatalogChange {
+		change := settings.CatalogChange{Pools: []catalog.Pool{}, By: by}
+		for i := range n {
+			change.Pools = append(change.Pools, catalog.Pool{Name: fmt.Sprintf("p-%02d", i), LowStock: 1, Reminder: time.Hour, Shards: shards})
+		}
+		return change
+	}
+	for _, change := range []settings.CatalogChange{pools(50, 8), pools(0, 0)} {
+		if _, err := c.Put(ctx, change, whatever, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	looks := func(n int) (int, []settings.Difference) {
+		calls.Reset()
+		differences, err := c.Put(ctx, pools(n, 0), whatever, true)
+		if err != nil || len(differences) != n {
+			t.Fatalf("%d differences, %v", len(differences), err)
+		}
+		return len(calls.Calls()), differences
+	}
+	few, _ := looks(1)
+	many, differences := looks(60)
+	if many != few {
+		t.Errorf("the difference of 60 new pools takes %d calls, that of one %d", many, few)
+	}
+	for _, d := range differences {
+		want := pool.DefaultShards
+		if d.Name < "p-50" {
+			want = 8 // keys may stand in them
+		}
+		if d.After["shards"] != want {
+			t.Errorf("%s has %v shards, want %d", d.Name, d.After["shards"], want)
+		}
+	}
+	var wrong *settings.InvalidError
+	if _, err := c.Put(ctx, pools(50, 2), whatever, true); !errors.As(err, &wrong) || len(wrong.Problems) != 50 {
+		t.Errorf("with fewer shards than before: %v", err)
 	}
 }
 

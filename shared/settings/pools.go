@@ -57,8 +57,9 @@ type StockCounter interface {
 	// Counts returns what uploads, mails and the last recount say of all pool sides of a
 	// merchant that anything was counted of.
 	Counts(ctx context.Context, merchant string) (map[pool.ID]catalog.Count, error)
-	// FormerShards returns how many shards a pool had that was deleted, 0 if there was none.
-	FormerShards(ctx context.Context, merchant, name string) (int, error)
+	// FormerShards returns how many shards those of the pools had, by name, that were deleted. They
+	// are read together.
+	FormerShards(ctx context.Context, merchant string, names ...string) (map[string]int, error)
 }
 
 // ParkedUploads returns the ids of the uploads that wait for a pool of that name,
@@ -215,9 +216,9 @@ func (s *Pools) Put(ctx context.Context, next catalog.Pool, by access.Principal,
 
 // former returns what a pool that is not there leaves to one of its name: the shards that
 // keys may stand in.
-func (s *Pools) former(ctx context.Context, merchant, name string) (p catalog.Pool, err error) {
-	p.Shards, err = s.Stock.FormerShards(ctx, merchant, name)
-	return p, err
+func (s *Pools) former(ctx context.Context, merchant, name string) (catalog.Pool, error) {
+	shards, err := s.Stock.FormerShards(ctx, merchant, name)
+	return catalog.Pool{Shards: shards[name]}, err
 }
 
 // following returns the pool that a change leaves. Shards 0 keeps the number there is.

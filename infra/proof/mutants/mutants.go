@@ -485,8 +485,8 @@ var mutants = []mutant{
 	{
 		breaks: "keys of a pool that is made again stand in shards that it has not",
 		file:   "shared/settings/pools.go",
-		old:    `	p.Shards, err = s.Stock.FormerShards(ctx, merchant, name)`,
-		new:    `	_, err = s.Stock.FormerShards(ctx, merchant, name)`,
+		old:    `Shards: shards[name]`,
+		new:    `Shards: 0*shards[name]`,
 		in:     "functions/api", test: "TestPool_isMadeAgainWithItsShards",
 	},
 	{
