@@ -246,7 +246,12 @@ func (p *portal) askAct(act orderAct) func(*visit) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		return p.actPage(v, act, lines, form{Values: url.Values{}}, http.StatusOK), nil
+		sent := url.Values{}
+		if line := v.URL.Query().Get("line"); line != "" { // it came from the page of one line
+			sent.Set("line", line)
+			sent.Set("part", line)
+		}
+		return p.actPage(v, act, lines, form{Values: sent}, http.StatusOK), nil
 	}
 }
 
@@ -275,7 +280,9 @@ func (p *portal) actPage(v *visit, act orderAct, lines []order.Fulfillment, f fo
 			view.Erase = true
 			view.All = v.may("erase-customer") && lines[0].Customer.Email != ""
 		case "key":
-			view.Keys = keysOf(lines)
+			view.Keys = keysOf(slices.DeleteFunc(slices.Clone(lines), func(line order.Fulfillment) bool {
+				return f.Values.Has("line") && !f.Has("line", string(line.ID))
+			}))
 		case "return":
 			view.Return = true
 			view.Parts = []option{{"", "All that is left of the order"}}

@@ -24,8 +24,8 @@ const mostHTML, mostZipped, mostAssets = 60 << 10, 14 << 10, 20 << 10
 // as they may be: its round trips and its size.
 func TestFigures_pages(t *testing.T) {
 	var calls dynamotest.Trips
-	w := selling(t, calls.Option).world
-	b := w.signIn("ada@acme.example")
+	s := selling(t, calls.Option)
+	b := s.signIn("ada@acme.example")
 	seen, measured := map[string]bool{}, []figures.Page(nil)
 	for _, p := range b.crawl() {
 		path, _, _ := strings.Cut(p.at, "?")
@@ -40,6 +40,13 @@ func TestFigures_pages(t *testing.T) {
 		}
 		measured = append(measured, page)
 	}
+	large := s.ofAHundredLines()
+	p := b.get(large).has("100 lines")
+	page := figures.Page{Name: figures.HundredLines, Bytes: len(p.body), Zipped: figures.Zipped(p.body), Trips: b.tripsOf(&calls, large) - sessionTrips}
+	if page.Bytes > mostHTML || page.Zipped > mostZipped || page.Trips > mostTrips {
+		t.Errorf("too much: %+v", page)
+	}
+	measured = append(measured, page)
 	if len(measured) < 30 {
 		t.Errorf("only %d pages were found", len(measured))
 	}
@@ -52,6 +59,21 @@ func TestFigures_pages(t *testing.T) {
 		t.Errorf("style and script have %d bytes, compressed", sum)
 	}
 	figures.Keep(t, "assets", loaded)
+}
+
+// ofAHundredLines sells an order of as many lines as one may have, with long titles, and has its
+// mails sent. It returns the address of its page.
+func (s *seller) ofAHundredLines() (path string) {
+	s.Helper()
+	s.stock("acme", several(100, "LINE-OF-MANY-")...)
+	for n := range 100 {
+		line := s.sell("acme", "of-a-hundred", 1, func(f *order.Fulfillment) {
+			f.Line, f.OrderLines, f.Title = fmt.Sprint(n), 100, fmt.Sprintf("Part %03d of %s", n, strings.Repeat("a long story, ", 13))
+		})
+		s.mail(line)
+		path = pathOf(line)
+	}
+	return path
 }
 
 // sizes are those of a shop.

@@ -25,15 +25,31 @@ type orderView struct {
 	Mark         mark
 	Customer     order.Customer
 	ErasedAt     time.Time
-	Seen         []string // see seenOf
+	Line         string // the title of the line that is shown alone; "": the order is
+	Of           int    // so many lines the order has
 	Lines        []lineView
+	Listed       []listedLine // in place of Lines, where they are many
 	Mends        []mendView
+	MoreMends    int      // that are not shown
 	Link         linkView // to the customer's page; the visitor may see it, or it is empty
 	Acts         []actLink
 	Timeline     []moment
+	Earlier      int // moments before those
 	// Live means that something comes to it within moments: the page is to be read again.
 	Live   bool
 	Typing bool // the page has a field to type in, which must not be read again meanwhile
+}
+
+// An order of more lines than linesInFull is shown as a list of them, of which each leads to a page
+// of its own. What is to do, and the timeline, are cut there to the most of them; the line's page
+// has all.
+const linesInFull, mostMends, mostMoments = 20, 10, 30
+
+// listedLine is a line in the list of an order of many lines.
+type listedLine struct {
+	Path, Title string
+	Quantity    int
+	Mark        mark
 }
 
 // lineView is a line of an order, as its page shows it.
@@ -65,13 +81,16 @@ type mendView struct {
 	Text   string
 	Email  string // that is offered
 	ID     order.LineID
+	Seen   string // see seenOf
 	Before string // how often it was mailed
 }
 
 // actLink is something that can be done to an order.
 type actLink struct {
 	Path, Text string
-	Post       bool // done at once, since it can be undone
+	Post       bool   // done at once, since it can be undone
+	Line       string // that it is done to; "": to all
+	Seen       string // see seenOf
 }
 
 // wholeOrder is an order as it is read.
@@ -80,6 +99,17 @@ type wholeOrder struct {
 	lines   []order.Fulfillment
 	known   order.Whole
 	history map[order.LineID][]order.History
+	of      int  // so many lines it has: lines are fewer where one is shown alone
+	listed  bool // its lines are too many to show each in full
+}
+
+// alone leaves one line of the order, that of an address's "line"; errNotFound if it has none such.
+func (w *wholeOrder) alone(half string) error {
+	w.lines = slices.DeleteFunc(slices.Clone(w.lines), func(f order.Fulfillment) bool { return f.ID.LineHalf() != half })
+	if len(w.lines) == 0 {
+		return errNotFound
+	}
+	return nil
 }
 
 // readOrder returns the order that an address names. One of another merchant is errNotFound.
@@ -124,8 +154,16 @@ func (p *portal) order(v *visit) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	band := orderDone(v, whole)
+	whole.of = len(whole.lines)
+	if v.URL.Query().Has("line") {
+		if err := whole.alone(v.URL.Query().Get("line")); err != nil {
+			return answer{}, err
+		}
+	}
+	whole.listed = len(whole.lines) > linesInFull
 	view, err := p.view(v, whole)
-	return answer{page: "order", title: "Order", data: view, band: orderDone(v, whole)}, err
+	return answer{page: "order", title: "Order", data: view, band: band}, err
 }
 
 func (p *portal) view(v *visit, whole wholeOrder) (orderView, error) {
@@ -140,10 +178,12 @@ func (p *portal) view(v *visit, whole wholeOrder) (orderView, error) {
 	var link linkView
 	reading, ctx := errgroup.WithContext(v.Context())
 	reading.SetLimit(32)
-	reading.Go(func() (err error) {
-		origins, err = p.orders.origins.Of(ctx, v.Merchant, keys)
-		return err
-	})
+	if !whole.listed {
+		reading.Go(func() (err error) {
+			origins, err = p.orders.origins.Of(ctx, v.Merchant, keys)
+			return err
+		})
+	}
 	if v.may("get-order-link") {
 		reading.Go(func() (err error) {
 			link, err = p.linkOf(ctx, whole.lines, whole.known)
@@ -151,10 +191,12 @@ func (p *portal) view(v *visit, whole wholeOrder) (orderView, error) {
 		})
 	}
 	for i, line := range whole.lines {
-		reading.Go(func() (err error) {
-			places[i], err = p.orders.store.QueuePlace(ctx, line, mostInQueue)
-			return err
-		})
+		if !whole.listed {
+			reading.Go(func() (err error) {
+				places[i], err = p.orders.store.QueuePlace(ctx, line, mostInQueue)
+				return err
+			})
+		}
 		if line.Mend() == order.MendConnect && v.may("put-product") {
 			reading.Go(func() error {
 				_, err := p.goods.Get(ctx, v.Merchant, line.ConnectedBy())
@@ -170,11 +212,20 @@ func (p *portal) view(v *visit, whole wholeOrder) (orderView, error) {
 	view := orderView{
 		Path: orderPath(whole.id), Number: first.Order, Account: first.Account, ByHand: first.Account == byHandAccount, Test: first.Side == pool.Test,
 		Mark: orderMark(whole.lines), Customer: first.Customer, ErasedAt: first.ErasedAt,
-		Link: link, Acts: actsOn(v, whole), Timeline: timeline(whole.lines, whole.history, v.now),
+		Of: whole.of, Link: link, Acts: actsOn(v, whole), Timeline: timeline(whole.lines, whole.history, v.now),
+	}
+	if len(whole.lines) < whole.of {
+		view.Line = productName(first)
+	}
+	if n := len(view.Timeline) - mostMoments; whole.listed && n > 0 {
+		view.Timeline, view.Earlier = view.Timeline[n:], n
 	}
 	for i, line := range whole.lines {
-		view.Seen = append(view.Seen, seenOf(line))
-		view.Lines = append(view.Lines, newLineView(line, origins, places[i]))
+		if whole.listed {
+			view.Listed = append(view.Listed, listedLine{view.Path + "?line=" + line.ID.LineHalf(), productName(line), line.Quantity, lineMark(line)})
+		} else {
+			view.Lines = append(view.Lines, newLineView(line, origins, places[i]))
+		}
 		if m, needed := mend(v, line, whole, known[i]); needed {
 			if len(whole.lines) > 1 {
 				m.Line = productName(line)
@@ -183,6 +234,8 @@ func (p *portal) view(v *visit, whole wholeOrder) (orderView, error) {
 			same := func(o mendView) bool { return m.Does == "" && o.Path == m.Path && slices.Equal(o.Says, m.Says) }
 			if i := slices.IndexFunc(view.Mends, same); i >= 0 {
 				view.Mends[i].Others++
+			} else if len(view.Mends) == mostMends && whole.listed {
+				view.MoreMends++
 			} else {
 				view.Mends = append(view.Mends, m)
 			}
@@ -286,8 +339,10 @@ func mend(v *visit, f order.Fulfillment, whole wholeOrder, known bool) (mendView
 			m.Says = []string{"The mail to " + domain + " came back. Did the customer mean " + mailaddress.Domain(meant) + "?"}
 		}
 		switch {
+		case v.may("resend-order") && v.MayCorrectAddress() == nil && whole.listed: // one form for all
+			m.Path, m.Text = link("resend-order", "send", "Correct and send…")
 		case v.may("resend-order") && v.MayCorrectAddress() == nil:
-			m.Does, m.ID = "send", f.ID
+			m.Does, m.ID, m.Seen = "send", f.ID, seenOf(f)
 			m.Before = mailedBefore(f.Mail.Number)
 		case v.may("resend-order"):
 			m.Says = append(m.Says, "A manager can correct the address; you can send the mail to the same address once more.")
@@ -307,19 +362,35 @@ func heldFor(f order.Fulfillment) []string {
 
 // actsOn returns what can be done to an order by who looks at it.
 func actsOn(v *visit, whole wholeOrder) []actLink {
-	path := orderPath(whole.id)
+	path, alone, line := orderPath(whole.id), len(whole.lines) < whole.of, ""
+	if alone {
+		line = string(whole.lines[0].ID)
+	}
 	var acts []actLink
 	add := func(operation, act, text string, can func(order.Fulfillment) bool) {
 		if v.may(operation) && slices.ContainsFunc(whole.lines, can) {
-			acts = append(acts, actLink{Path: path + "/" + act, Text: text, Post: act == "hold" || act == "keys"})
+			do := actLink{Path: path + "/" + act, Text: text, Post: act == holding.name || act == "keys", Line: line}
+			switch {
+			case act == holding.name:
+				do.Seen = seenOf(whole.lines...)
+			case alone:
+				do.Path += "?line=" + line
+			}
+			acts = append(acts, do)
 		}
 	}
 	for _, act := range orderActs {
+		if alone && act.name == "erase" { // which is done to the customer of the whole order
+			continue
+		}
 		if act.can != nil {
 			add(act.operation, act.name, act.title+"…", act.can)
 		}
 		switch act.name {
 		case "send":
+			if alone { // all keys of the order are shown together
+				continue
+			}
 			add("show-order-keys", "keys", "Show keys", func(f order.Fulfillment) bool { return f.Complete() && !f.KeysOfParent })
 		case "replace":
 			add(holding.operation, holding.name, holding.title, order.Fulfillment.Active)

@@ -572,17 +572,46 @@ func TestOrder_ofAHundredLines(t *testing.T) {
 	s := openSeller(t)
 	var first order.Fulfillment
 	for n := range 100 {
-		line := s.sell("acme", "A-1", 1, func(f *order.Fulfillment) { f.Line, f.OrderLines = fmt.Sprint(n), 100 })
-		if n == 0 {
+		line := s.sell("acme", "A-1", 1, func(f *order.Fulfillment) {
+			f.Line, f.OrderLines, f.Title = fmt.Sprint(n), 100, fmt.Sprintf("Part %03d", n)
+			if n == 7 {
+				f.Product = "unknown"
+			}
+		})
+		if n == 7 {
 			first = line
 		}
 	}
 	ada := s.signIn("ada@acme.example")
-	page := ada.get(pathOf(first))
-	t.Logf("its page has %d bytes", len(page.body))
+	// Each line is a link there; what there is to see and to do of one stands on its page.
+	whole := ada.get(pathOf(first)).has("100 lines", "Part 000", "Part 099", "The pool elden is short of keys: 1 key is missing.", "and 98 further lines", "No pool feeds the product unknown.",
+		"Open a line to see all that happened to it.")
+	whole.hasNot("29.90 EUR")
+	one := ada.get(pathOf(first)+"?line="+first.ID.LineHalf()).has("Here is one line of the order alone: Part 007 . See all 100 lines", "29.90 EUR", "No pool feeds the product unknown.",
+		"Paid, as shop-eu reported.", "It began to wait: no pool feeds its product.").hasNot("Part 008", "is short of keys", "further thing", "Erase the customer")
+	if !strings.Contains(whole.body, `href="`+pathOf(first)+"?line="+first.ID.LineHalf()+`"`) {
+		t.Error("no link leads to a line")
+	}
+	for act, want := range map[string]string{"cancel": `value="` + string(first.ID) + `" checked`, "return": `value="` + string(first.ID) + `" selected`} {
+		path := pathOf(first) + "/" + act + "?line=" + string(first.ID)
+		if asked := ada.get(path); !strings.Contains(one.body, `href="`+path+`"`) || !strings.Contains(asked.body, want) || strings.Count(asked.body, " checked") > 1 {
+			t.Errorf("%s of one line", act)
+		}
+	}
+	for _, wrong := range []string{"?line=", "?line=x", "?line=" + string(first.ID)} {
+		if p := ada.get(pathOf(first) + wrong); p.status != 404 {
+			t.Errorf("%s is answered %d", wrong, p.status)
+		}
+	}
+	held := one.actForm("line", string(first.ID))
+	ada.post(pathOf(first)+"/hold", held).has("Held:")
+	if lines, err := s.store.Lines(t.Context(), first.ID.OrderHalf()); err != nil || s.line(first).State() != order.OnHold ||
+		slices.ContainsFunc(lines, func(f order.Fulfillment) bool { return f.ID != first.ID && f.State() == order.OnHold }) {
+		t.Error("not that line alone is on hold")
+	}
 	form := ada.get(pathOf(first) + "/return").actForm()
 	s.later(time.Second)
-	if _, err := s.portal.orders.acts.Hold(t.Context(), first.ID, lifecycle.Act{By: "Ben"}); err != nil {
+	if _, err := s.portal.orders.acts.Release(t.Context(), first.ID, lifecycle.Act{By: "Ben"}); err != nil {
 		t.Fatal(err)
 	}
 	ada.post(pathOf(first)+"/return", form).has("The order has changed since you opened the page")

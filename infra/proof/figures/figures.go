@@ -23,6 +23,9 @@ type Page struct {
 	Bytes, Zipped int // of its HTML
 }
 
+// HundredLines is the name of the Page of an order of a hundred lines.
+const HundredLines = "/portal/orders/{order}, of a hundred lines"
+
 // List is what a list, or a search, reads of a small shop and of a large one.
 type List struct {
 	Name         string
