@@ -52,6 +52,13 @@ func TestValid(t *testing.T) {
 		"keys\u0085@example.com":               false,
 		"keys@exa\x80mple.com":                 false,
 		"\xffkeys@example.com":                 false,
+		"keys@exam\u202eple.com":               false,
+		"keys@\u2066example.com":               false,
+		"keys@exam\u200bple.com":               false,
+		"keys@exam\u200cple.com":               false,
+		"keys@exam\u00adple.com":               false,
+		"keys@\ufeffexample.com":               false,
+		"keys@نامه\u200cای.example":            true,
 
 		strings.Repeat("a", 64) + "@example.com": true,
 		strings.Repeat("a", 65) + "@example.com": false,
