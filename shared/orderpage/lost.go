@@ -47,8 +47,8 @@ func (p *Pages) Shop(ctx context.Context, merchant string) (catalog.Merchant, er
 // and the address, be there a page of its products or not. It does not tell whether it did: its error is ErrTooOften, or
 // that of a store.
 //
-// Where it finds nothing to send, it makes as many calls as it takes to send a mail, so that
-// the time of the answer tells nothing either.
+// Where it finds nothing to send, or a mail that is under way, it makes as many calls as it takes
+// to send a mail, so that the time of the answer tells nothing either.
 func (p *Pages) Lost(ctx context.Context, m catalog.Merchant, number, address, from string) error {
 	attempts, err := access.CountAttempts(ctx, p.Counts, p.Now(), map[access.Limit]string{lostOfNetwork: access.Network(from), lostOfAddress: m.Name + " " + address})
 	if err != nil {
@@ -61,22 +61,20 @@ func (p *Pages) Lost(ctx context.Context, m catalog.Merchant, number, address, f
 	if err != nil {
 		return err
 	}
-	var found atomic.Bool
+	var made atomic.Int32 // calls that had a mail sent, or found that it is under way
 	var looking errgroup.Group
 	for _, origin := range catalog.Origins(append(accounts[:len(accounts):len(accounts)], catalog.ByHand(m.Name))) {
 		for _, side := range pool.Sides {
 			looking.Go(func() error {
-				sent, err := p.sendLost(ctx, order.Identity{Merchant: m.Name, Side: side, Origin: origin, Order: number}.OrderID(), address)
-				if sent {
-					found.Store(true)
-				}
+				calls, err := p.sendLost(ctx, order.Identity{Merchant: m.Name, Side: side, Origin: origin, Order: number}.OrderID(), address)
+				made.Add(calls)
 				return err
 			})
 		}
 	}
 	err = looking.Wait()
-	for range callsOfMail {
-		if err == nil && !found.Load() {
+	for range callsOfMail - min(callsOfMail, made.Load()) {
+		if err == nil {
 			_, err = access.CountAttempts(ctx, p.Counts, p.Now(), map[access.Limit]string{lostOfNobody: access.Network(from)})
 		}
 	}
@@ -84,24 +82,40 @@ func (p *Pages) Lost(ctx context.Context, m catalog.Merchant, number, address, f
 }
 
 // callsOfMail is how many calls it takes to have a mail sent: the line is read, and written.
-const callsOfMail = 2
+const callsOfMail int32 = 2
 
-// sendLost has the mails of an order sent again if it has the address.
-func (p *Pages) sendLost(ctx context.Context, orderID, address string) (bool, error) {
+// sendLost has the mails of an order sent again if it has the address, side by side, and returns
+// how many calls that took of the line that took most.
+func (p *Pages) sendLost(ctx context.Context, orderID, address string) (calls int32, err error) {
 	lines, whole, err := p.Orders.Order(ctx, orderID)
 	if err != nil || len(lines) == 0 {
-		return false, err
+		return 0, err
 	}
-	sent := false
+	var wrote atomic.Bool
+	var sending errgroup.Group
+	sending.SetLimit(linesAtOnce)
 	for _, f := range lines {
 		line := Line{Fulfillment: f, State: StateOf(f, whole)}
 		if !line.sends() || !line.HasAddress(address) {
 			continue
 		}
-		sent = true
-		if _, err := p.Mails.Resend(ctx, line.ID, lifecycle.Act{By: By}); err != nil && !errors.Is(err, order.ErrState) {
-			return sent, err
-		}
+		calls = 1
+		sending.Go(func() error {
+			now, err := p.Mails.Resend(ctx, line.ID, lifecycle.Act{By: By})
+			if errors.Is(err, order.ErrState) {
+				return nil
+			}
+			if now.Version != line.Version {
+				wrote.Store(true)
+			}
+			return err
+		})
 	}
-	return sent, nil
+	if err = sending.Wait(); wrote.Load() {
+		calls = callsOfMail
+	}
+	return calls, err
 }
+
+// linesAtOnce is how many lines of an order are mailed side by side.
+const linesAtOnce = 16
