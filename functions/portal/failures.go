@@ -19,6 +19,10 @@ import (
 // errNotFound means that an address names nothing of the visitor's merchant.
 var errNotFound = errors.New("nothing of that name")
 
+// errReason means that a form says why something is done in more than one line of
+// settings.MaxReason characters.
+var errReason = errors.New("a reason that is too long")
+
 // failed is what the page of an error says.
 type failed struct {
 	Says string
@@ -49,6 +53,7 @@ var failures = []struct {
 	{access.ErrSignInOver, http.StatusForbidden, "This address is over", "It opens a shop's portal for the operator, once, within ten minutes.", "Have another one made: make sign-in MERCHANT=…"},
 	{web.ErrForm, http.StatusBadRequest, "Not understood", "The form could not be read, and nothing was changed.", "Go back, open the page again, and send it once more."},
 	{web.ErrFormLarge, http.StatusRequestEntityTooLarge, "Too much at once", "The form holds more than 1 MB, and nothing was changed.", "Go back and send less. More keys than that go in as a file."},
+	{errReason, http.StatusUnprocessableEntity, "The reason is too long", "A reason has up to 200 characters, in one line. Nothing was done.", "Go back, and say it in fewer words."},
 	{errDocumentLarge, http.StatusRequestEntityTooLarge, "Too much at once", "The document is larger than a form can carry, and nothing was changed.", "Leave out parts that stay as they are, or send it by the API: put-catalog takes up to 4 MiB."},
 	{errExportLarge, http.StatusConflict, "Too much at once", "All settings together are larger than one file can be here.", "Read them in parts by the API: list-pools, list-products and get-account."},
 	{idempotency.ErrRunning, http.StatusConflict, "One moment", "This is being done at this moment: the button was pressed twice.", "Open the page again in a few seconds to see what became of it."},

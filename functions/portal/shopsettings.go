@@ -147,7 +147,13 @@ func readShop(name string, sent url.Values) catalog.Merchant {
 	return m
 }
 
+// longestLanguage is more than the longest tag of a language (BCP 47), mostFrames than the
+// languages that a merchant has.
+const longestLanguage, mostFrames = 64, 100
+
 func (p *portal) saveShop(v *visit) (answer, error) {
+	frames := slices.DeleteFunc(v.form["frame"], func(language string) bool { return len(language) > longestLanguage })
+	v.form["frame"] = frames[:min(len(frames), mostFrames)]
 	next := readShop(v.Merchant, v.form)
 	_, err := p.own.PutOwn(v.Context(), next, v.Principal, condition(v.form))
 	if errors.Is(err, catalog.ErrConflict) {

@@ -13,6 +13,7 @@ import (
 	"keypool/shared/access"
 	"keypool/shared/catalog"
 	"keypool/shared/idempotency"
+	"keypool/shared/settings"
 	"keypool/shared/web"
 )
 
@@ -102,17 +103,16 @@ func (p *portal) signedIn(s screen) http.HandlerFunc {
 			err = v.May(s.does)
 		}
 		if err == nil && s.fresh && !v.Fresh(v.now) {
-			a.see = againPath + "?to=" + url.QueryEscape(pageBehind(r))
-		} else if err == nil {
-			if r.Method == http.MethodPost {
-				v.form, err = web.Form(r, cmp.Or(s.largest, maxForm))
-				if s.largest > 0 && errors.Is(err, web.ErrFormLarge) {
-					err = errDocumentLarge
-				}
-			}
-			if err == nil {
-				a, err = p.once(v, s)
-			}
+			err = errNotFresh
+		}
+		if err == nil && r.Method == http.MethodPost {
+			v.form, err = readForm(r, s)
+		}
+		if err == nil {
+			a, err = p.once(v, s)
+		}
+		if errors.Is(err, errNotFresh) {
+			a, err = answer{see: againPath + "?to=" + url.QueryEscape(pageBehind(r))}, nil
 		}
 		if err != nil {
 			p.fail(w, r, v, err)
@@ -120,6 +120,22 @@ func (p *portal) signedIn(s screen) http.HandlerFunc {
 		}
 		p.write(w, r, v, a)
 	}
+}
+
+// errNotFresh means that something is for who signed in a moment ago: the visitor is asked to show
+// to be there, and comes back to the page.
+var errNotFresh = errors.New("signed in too long ago")
+
+// readForm returns the form that a request sends to a screen.
+func readForm(r *http.Request, s screen) (url.Values, error) {
+	form, err := web.Form(r, cmp.Or(s.largest, maxForm))
+	switch {
+	case s.largest > 0 && errors.Is(err, web.ErrFormLarge):
+		err = errDocumentLarge
+	case err == nil && !settings.IsReason(form.Get("reason")):
+		err = errReason
+	}
+	return form, err
 }
 
 // once serves a form. One with an id of its own (see frame.Once) does what it does once, however

@@ -200,8 +200,15 @@ func listAs[T any](ctx context.Context, s *Store, q query, limit, oldest int) (l
 // of a page are left out.
 const listRest = 200
 
-// get reads one item, consistently; nil if it is not there.
+// The longest keys that DynamoDB takes, in bytes.
+const longestPartitionKey, longestSortKey = 2048, 1024
+
+// get reads one item, consistently; nil if it is not there. A key that is longer than DynamoDB
+// takes, such as one made of what somebody typed, is that of nothing.
 func (s *Store) get(ctx context.Context, table string, key primaryKey) (attrs, error) {
+	if len(key.PK) > longestPartitionKey || len(key.SK) > longestSortKey {
+		return nil, nil
+	}
 	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(table), Key: key.attrs(), ConsistentRead: aws.Bool(true)})
 	if err != nil {
 		return nil, err
