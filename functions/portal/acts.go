@@ -431,6 +431,9 @@ func sendAgain(p *portal, v *visit, a chosen) (string, error) {
 	if err := v.MayCorrectAddress(); err != nil {
 		return "", err
 	}
+	if !v.Fresh(v.now) { // who reads the mails of the address that is typed sees the keys
+		return "", errNotFresh
+	}
 	if !mailaddress.Valid(email) {
 		return "", mistake("email", "This is no address that mail can be sent to. Give one alone, such as ada@example.com.")
 	}

@@ -34,10 +34,12 @@ const differencesShown, valueShown = 100, 300
 
 func (p *portal) importScreens() []screen {
 	return []screen{
-		{pattern: "GET " + importPath, does: "get-catalog", serve: func(v *visit) (answer, error) { return importPage(v, nil) }},
+		// A document can change accounts, and how long customers are kept: what is for who signed in
+		// a moment ago elsewhere. The form is, too, so that what was typed there is not lost.
+		{pattern: "GET " + importPath, does: "get-catalog", fresh: true, serve: func(v *visit) (answer, error) { return importPage(v, nil) }},
 		{pattern: "GET " + exportPath, does: "get-catalog", serve: p.exportCatalog},
-		{pattern: "POST " + importPath, does: "put-catalog", reads: true, largest: maxDocument, serve: p.compareCatalog},
-		{pattern: "POST " + applyPath, does: "put-catalog", largest: maxDocument, serve: p.applyCatalog},
+		{pattern: "POST " + importPath, does: "put-catalog", fresh: true, reads: true, largest: maxDocument, serve: p.compareCatalog},
+		{pattern: "POST " + applyPath, does: "put-catalog", fresh: true, largest: maxDocument, serve: p.applyCatalog},
 	}
 }
 

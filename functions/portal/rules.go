@@ -8,6 +8,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/catalog"
+	"keypool/shared/phrase"
+	"keypool/shared/settings"
 )
 
 const rulesPath = settingsPath + "/rules"
@@ -16,7 +18,7 @@ func (p *portal) ruleScreens() []screen {
 	return []screen{
 		{pattern: "GET " + rulesPath, does: "get-review", serve: p.rules},
 		{pattern: "POST " + rulesPath + "/review", does: "put-review", serve: p.saveReview},
-		{pattern: "POST " + rulesPath + "/retention", does: "put-retention", serve: p.saveRetention},
+		{pattern: "POST " + rulesPath + "/retention", does: "put-retention", fresh: true, serve: p.saveRetention},
 		{pattern: "POST " + rulesPath + "/order-page", does: "put-order-page", serve: p.saveOrderPages},
 	}
 }
@@ -91,11 +93,29 @@ func (p *portal) saveReview(v *visit) (answer, error) {
 func (p *portal) saveRetention(v *visit) (answer, error) {
 	r := formReader{values: v.form}
 	next := catalog.Retention{Merchant: v.Merchant, Days: r.number("retention")}
+	for _, problem := range settings.CheckRetention(next) {
+		r.problems = append(r.problems, settings.Problem{Path: "retention", Message: problem.Message})
+	}
 	err := mistaken(r.problems...)
+	if err == nil && next.Days > 0 && v.form.Get("sure") == "" {
+		return askRetention(next.Days, v.form.Get("version")), nil
+	}
 	if err == nil {
 		_, err = p.retention.Put(v.Context(), next, v.Principal, condition(v.form))
 	}
 	return p.savedRules(v, "retention", err)
+}
+
+// askRetention says what a rule erases, before there is one.
+func askRetention(days int, version string) answer {
+	return confirmation{
+		Does: rulesPath + "/retention", Button: "Erase after " + phrase.Count(days, "day"), Stop: true, Back: rulesPath,
+		Says: []string{
+			"Name, addresses, phone, company and all else that is kept of a customer is taken away, " + phrase.Count(days, "day") + " after the last event of the order: of all such orders that there are now, within minutes, and of further ones each day.",
+			"What was sold stays: numbers, products, keys, times and prices. This cannot be undone.",
+		},
+		Values: [][2]string{{"retention", numeral(days)}, {"version", version}, {"sure", "1"}},
+	}.page("Erase customers of old orders?")
 }
 
 func (p *portal) saveOrderPages(v *visit) (answer, error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 
 	"keypool/shared/access"
@@ -32,13 +33,24 @@ func TestRules(t *testing.T) {
 	if pages, _ := w.store.OrderPages(t.Context(), "acme"); pages.Default != catalog.OrderPageOn || pages.Days != 30 || !pages.QueuePlace {
 		t.Errorf("stored is %+v", pages)
 	}
-	b.post(rulesPath+"/retention", formOf("1", "retention", "90")).has("Saved.")
+	asked := b.post(rulesPath+"/retention", formOf("1", "retention", "90")).has("90 days after the last event of the order", "This cannot be undone.")
+	if kept, _ := w.store.Retention(t.Context(), "acme"); kept.Days != 0 {
+		t.Errorf("customers are erased before that was said: %+v", kept)
+	}
+	b.post(rulesPath+"/retention", asked.form()).has("Saved.")
 	if kept, _ := w.store.Retention(t.Context(), "acme"); kept.Days != 90 {
 		t.Errorf("stored is %+v", kept)
 	}
 	// Mistakes stand at their places, and a change meanwhile is shown beside one's own.
 	b.post(rulesPath+"/review", formOf("2", "rules.above", "EUR = much")).has("is not a sum such as")
-	b.post(rulesPath+"/retention", formOf("1", "retention", "7")).has("Somebody else has saved here: 90")
+	b.post(rulesPath+"/retention", formOf("1", "retention", "7", "sure", "1")).has("Somebody else has saved here: 90")
+	if p := b.post(rulesPath+"/retention", formOf("2", "retention", "99999")).has("Give a number from 1 to"); !strings.Contains(p.body, `href="#field-retention"`) {
+		t.Error("the mistake stands at no field")
+	}
+	b.post(rulesPath+"/retention", formOf("2", "retention", "")).has("Saved.")
+	if kept, _ := w.store.Retention(t.Context(), "acme"); kept.Days != 0 {
+		t.Errorf("stored is %+v", kept)
+	}
 	b.post(rulesPath+"/order-page", formOf("2", "default", "on", "days", "9999")).has("Use a number of days from 1 to 3650")
 	w.person("acme", "rita", "Rita", "rita@acme.example", access.Read)
 	reader := w.signIn("rita@acme.example")
