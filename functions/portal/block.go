@@ -60,9 +60,7 @@ func (p *portal) blockForm(v *visit) (answer, error) {
 			d.Facts = append(d.Facts, tally{of.what, n})
 		}
 	}
-	for _, id := range in["code"] {
-		d.Codes = append(d.Codes, option{productPath(id), id})
-	}
+	codes := in["code"][:min(len(in["code"]), ordersTold)]
 	ids := in["order"][:min(len(in["order"]), ordersTold)]
 	if n, err := strconv.Atoi(in.Get("orders")); err == nil {
 		d.More = max(0, n-len(ids))
@@ -72,7 +70,20 @@ func (p *portal) blockForm(v *visit) (answer, error) {
 	for i, id := range ids {
 		reading.Go(func() (err error) { found[i], err = p.orders.store.Lines(v.Context(), id); return err })
 	}
+	known := make([]bool, len(codes))
+	for i, id := range codes {
+		reading.Go(func() error {
+			_, err := p.goods.Get(v.Context(), v.Merchant, id)
+			known[i] = err == nil
+			return unless(err, settings.ErrNotFound)
+		})
+	}
 	err := reading.Wait()
+	for i, id := range codes {
+		if known[i] {
+			d.Codes = append(d.Codes, option{productPath(id), id})
+		}
+	}
 	for _, lines := range found {
 		if len(lines) > 0 && lines[0].Merchant == v.Merchant {
 			d.Orders = append(d.Orders, blockedOrder{orderPath(lines[0].ID.OrderHalf()), lines[0].Order})

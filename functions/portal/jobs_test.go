@@ -356,3 +356,12 @@ func TestStockJobs_roles(t *testing.T) {
 		t.Error("another merchant's job was ended")
 	}
 }
+
+// What an address says of keys that were blocked is no text of a stranger's.
+func TestBlock_namesProductsThatAreThere(t *testing.T) {
+	t.Parallel()
+	s, acme, nova := twoShops(t)
+	b := s.as(access.Owner)
+	b.get(blockPath+"?"+url.Values{"done": {"blocked"}, "code": {acme["product"], nova["product"], "call +49 30 1234, we help"}}.Encode()).
+		has(acme["product"]).hasNot(nova["product"], "+49")
+}
