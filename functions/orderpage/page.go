@@ -18,6 +18,7 @@ import (
 	"keypool/shared/mail/text"
 	"keypool/shared/markup"
 	"keypool/shared/orderpage"
+	"keypool/shared/web"
 )
 
 //go:embed page.css
@@ -71,7 +72,7 @@ func wordsFor(r *http.Request, others ...string) frame.Frame {
 // html returns the page, and the policy that it needs.
 func (p page) html() (body, policy string) {
 	var w markup.Writer
-	look, logo := style+brand(p.View.Merchant.Color), logoHost(p.View.Merchant.Logo)
+	look, logo := style+brand(p.View.Merchant.Color), web.PicturesOf(p.View.Merchant.Logo)
 	w.Raw("<!DOCTYPE html>\n<html lang=\"").Text(p.say.Language).Raw(`"`)
 	if p.say.RightToLeft() {
 		w.Raw(` dir="rtl"`)
@@ -300,14 +301,4 @@ func brand(color string) string {
 		}
 	}
 	return b.String()
-}
-
-// logoHost returns where the merchant's logo comes from, as a policy names it; "": there is
-// none that could be named.
-func logoHost(logo string) string {
-	u, err := url.Parse(logo)
-	if err != nil || u.Scheme != "https" || u.Host == "" || strings.ContainsAny(u.Host, "*;,' ") {
-		return ""
-	}
-	return "https://" + u.Host
 }

@@ -14,6 +14,7 @@ import (
 	"keypool/shared/mail"
 	"keypool/shared/mail/text"
 	"keypool/shared/settings"
+	"keypool/shared/web"
 )
 
 const (
@@ -289,11 +290,7 @@ func (p *portal) showMail(v *visit, values url.Values) (answer, error) {
 // mailPolicy is that of a mail in its frame: the style that it has within, the merchant's logo,
 // and no script.
 func mailPolicy(logo string) string {
-	pictures := "'none'"
-	if u, err := url.Parse(logo); err == nil && u.Scheme == "https" && u.Host != "" {
-		pictures = "https://" + u.Host
-	}
-	return "default-src 'none'; style-src 'unsafe-inline'; img-src " + pictures + "; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
+	return "default-src 'none'; style-src 'unsafe-inline'; img-src " + cmp.Or(web.PicturesOf(logo), "'none'") + "; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
 }
 
 // inFrame is what the frame beside the editor says in place of a mail.

@@ -174,3 +174,18 @@ func TestTexts_previewHasTheButton(t *testing.T) {
 	}
 	b.get("/portal/preview?product=4712&in=de").has("SAMPLE-0001").hasNot(button)
 }
+
+// The policy of a mail in its frame has no rule that stands in the address of the logo.
+func TestPreview_policyIsOurs(t *testing.T) {
+	t.Parallel()
+	for _, logo := range []string{
+		"https://[::1%25;%20sandbox%20allow-scripts;%20script-src%20*]/x.png", "https://*/x.png", "https://a.example,b/x.png", "https://a.example;b/x.png", "http://a.example/x.png", "javascript:1", "",
+	} {
+		if got := mailPolicy(logo); got != mailPolicy("") {
+			t.Errorf("%s: %s", logo, got)
+		}
+	}
+	if got := mailPolicy("https://cdn.acme.example:8443/a/logo.png"); !strings.Contains(got, "img-src https://cdn.acme.example:8443;") {
+		t.Error(got)
+	}
+}
