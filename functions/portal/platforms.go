@@ -338,6 +338,9 @@ func (p *portal) saveAccount(v *visit) (answer, error) {
 		_, _, _, err = p.accounts.Put(v.Context(), change, condition(v.form))
 	}
 	if errors.Is(err, catalog.ErrConflict) {
+		if a, _, err = p.accountOf(v); err != nil { // they may have saved after it was read
+			return answer{}, err
+		}
 		f := besideTheirs(v.form, accountForm(v, a))
 		page, err := p.accountPage(v, &f, nil)
 		page.status = http.StatusConflict
@@ -441,6 +444,9 @@ func (p *portal) saveConnect(v *visit) (answer, error) {
 		err = mistaken(atFields(invalid.Problems, change)...)
 	}
 	if errors.Is(err, catalog.ErrConflict) {
+		if a, heard, err = p.accountOf(v); err != nil { // they may have saved after it was read
+			return answer{}, err
+		}
 		err = mistaken(settings.Problem{Path: "secrets", Message: "somebody else has changed the account meanwhile: look at it below, and paste again what is missing"})
 		v.form.Set("version", numeral(a.Version))
 	}

@@ -348,7 +348,10 @@ func (p *portal) saveProduct(v *visit) (answer, error) {
 	if isNew {
 		before = catalog.Product{}
 	}
-	if errors.Is(err, catalog.ErrConflict) {
+	if errors.Is(err, catalog.ErrConflict) && !isNew { // they may have saved after it was read
+		if before, err = p.goods.Get(v.Context(), v.Merchant, productOf(v)); err != nil {
+			return answer{}, err
+		}
 		a, err := p.productPage(v, besideTheirs(v.form, productForm(before)), before)
 		a.status = http.StatusConflict
 		return a, err

@@ -214,6 +214,9 @@ func (p *portal) saveText(v *visit) (answer, error) {
 		_, _, err = p.goods.Put(v.Context(), product, v.Principal, condition(v.form))
 	}
 	if errors.Is(err, catalog.ErrConflict) {
+		if w, err = p.writingsOf(v); err != nil { // they may have saved after it was read
+			return answer{}, err
+		}
 		now := textForm(w, language)
 		for _, only := range []string{"as", "width", "look"} {
 			now.Values.Set(only, v.form.Get(only))
