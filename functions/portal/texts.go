@@ -42,8 +42,12 @@ type writings struct {
 	version int
 }
 
-// writingsOf reads the texts that an address names.
+// writingsOf reads the texts that an address names. Its language stands in the title of the page:
+// one that is none, whatever it says, is errNotFound.
 func (p *portal) writingsOf(v *visit) (writings, error) {
+	if language := v.PathValue("language"); language != "" && !settings.IsLanguage(language) {
+		return writings{}, errNotFound
+	}
 	if v.PathValue("product") == "" {
 		t, err := p.texts.Get(v.Context(), v.Merchant)
 		return writings{texts: t.Texts, version: t.Version}, err

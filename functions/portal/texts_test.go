@@ -189,3 +189,22 @@ func TestPreview_policyIsOurs(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// An address has no title of its own making.
+func TestTexts_ofNoLanguage(t *testing.T) {
+	t.Parallel()
+	s, acme, _ := twoShops(t)
+	b := s.as(access.Owner)
+	for _, language := range []string{"mara@example.com", "AAAA-1111", "deutsch-und-so", "EN", "a b"} {
+		for _, path := range []string{textsPath, productPath(acme["product"]) + "/texts"} {
+			p := b.get(path + "/" + url.PathEscape(language)).hasNot(language)
+			if p.status != 404 {
+				t.Errorf("%s in %s: %d", path, language, p.status)
+			}
+			if p = b.post(path+"/"+url.PathEscape(language), url.Values{"body": {"{KEY}"}, "version": {"1"}}); p.status != 404 {
+				t.Errorf("%s in %s is saved: %d", path, language, p.status)
+			}
+		}
+	}
+	b.get(textsPath + "/pt-BR").has("Text in pt-BR")
+}

@@ -327,6 +327,13 @@ func (p *problems) link(path, s string) {
 	}
 }
 
+// IsLanguage reports whether a tag is that of a language, as settings have it: "en", "pt-BR".
+func IsLanguage(tag string) bool {
+	var p problems
+	p.language("", tag)
+	return len(p) == 0
+}
+
 func (p *problems) language(path, tag string) {
 	parsed, err := language.Parse(tag)
 	switch {
