@@ -689,3 +689,19 @@ var _ catalog.Reader = (*dynamo.Store)(nil)
 func recorded(n notice.Notice) audit.Record {
 	return audit.Record{Entry: audit.Entry{Merchant: n.Merchant, ID: rand.Text(), Thing: audit.Pool}, Tell: []notice.Notice{n}}
 }
+
+// A name that is longer than a key can be is that of nothing, and no failure.
+func TestCatalog_namesOfNothing(t *testing.T) {
+	t.Parallel()
+	store, _ := dynamotest.Open(t)
+	long := strings.Repeat("a", 5000)
+	if _, there, err := store.Pool(t.Context(), "acme", long); there || err != nil {
+		t.Errorf("a pool: %v, %v", there, err)
+	}
+	if _, there, err := store.Product(t.Context(), "acme", long); there || err != nil {
+		t.Errorf("a product: %v, %v", there, err)
+	}
+	if former, err := store.FormerShards(t.Context(), "acme", long, "elden"); former[long] != 0 || err != nil {
+		t.Errorf("former pools: %v, %v", former, err)
+	}
+}

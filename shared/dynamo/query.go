@@ -203,10 +203,15 @@ const listRest = 200
 // The longest keys that DynamoDB takes, in bytes.
 const longestPartitionKey, longestSortKey = 2048, 1024
 
-// get reads one item, consistently; nil if it is not there. A key that is longer than DynamoDB
-// takes, such as one made of what somebody typed, is that of nothing.
+// isNothings reports whether a key is longer than DynamoDB takes, such as one made of what
+// somebody typed: nothing has it, and to ask for it would be an error.
+func isNothings(key attrs) bool {
+	return len(stringOf(key["pk"])) > longestPartitionKey || len(stringOf(key["sk"])) > longestSortKey
+}
+
+// get reads one item, consistently; nil if it is not there.
 func (s *Store) get(ctx context.Context, table string, key primaryKey) (attrs, error) {
-	if len(key.PK) > longestPartitionKey || len(key.SK) > longestSortKey {
+	if isNothings(key.attrs()) {
 		return nil, nil
 	}
 	out, err := s.db.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(table), Key: key.attrs(), ConsistentRead: aws.Bool(true)})
@@ -238,7 +243,7 @@ func (s *Store) batchGet(ctx context.Context, back retry.BackOff, table string, 
 		request.ProjectionExpression, request.ExpressionAttributeNames = aws.String(projection), names
 	}
 	var items []attrs
-	for batch := range slices.Chunk(keys, batchGetKeys) {
+	for batch := range slices.Chunk(slices.DeleteFunc(slices.Clone(keys), isNothings), batchGetKeys) {
 		request.Keys = batch
 		err := back.Do(ctx, func() error {
 			out, err := s.db.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
