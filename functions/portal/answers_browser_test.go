@@ -51,6 +51,11 @@ func TestBrowser_answers(t *testing.T) {
 	b.Press("Save")
 	b.Has("Nothing was changed.")
 	b.Look("mistakes")
+	b.Go(rulesPath)
+	b.Type("Erase it so many days after the order's last event", "90")
+	b.Enter()
+	b.Has("Erase customers of old orders?", "This cannot be undone.")
+	b.Look("retention-asked")
 
 	b.Go("/portal/platforms/_add/standard")
 	b.Press("Go on")

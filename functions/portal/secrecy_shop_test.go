@@ -100,7 +100,7 @@ func (s *sandbox) shopCalls() []screenCall {
 		}, nil},
 		{rulesPath, nil, nil},
 		{rulesPath + "/review", func() url.Values { return url.Values{"rules.max_keys": {"7"}, "version": {review()}} }, nil},
-		{rulesPath + "/retention", func() url.Values { return url.Values{"retention": {"30"}, "version": {retention()}} }, nil},
+		{rulesPath + "/retention", func() url.Values { return url.Values{"retention": {"30"}, "sure": {"1"}, "version": {retention()}} }, nil},
 		{rulesPath + "/order-page", func() url.Values { return url.Values{"default": {"on"}, "version": {pages()}} }, nil},
 		{platformsPath, nil, nil},
 		{platformsPath + "/_add/stripe", nil, nil},
