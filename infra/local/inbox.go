@@ -43,7 +43,8 @@ func inbox(ctx context.Context, c *call) error {
 }
 
 // mailbox serves the list of mails, a mail at /<id>, and its HTML at /<id>/html. That
-// HTML may run nothing and load nothing but pictures.
+// HTML may run nothing and load nothing but pictures. Its links open in a tab of their own:
+// the pages that they lead to stand in no frame.
 func mailbox(s *shop.Shop) http.Handler {
 	page := template.Must(template.New("inbox").Funcs(template.FuncMap{
 		"join": func(list []string) string { return strings.Join(list, ", ") },
@@ -100,9 +101,9 @@ func mailbox(s *shop.Shop) http.Handler {
 			http.NotFound(w, r)
 			return
 		}
-		w.Header().Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: data:")
+		w.Header().Set("Content-Security-Policy", "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: data:")
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		fmt.Fprint(w, m.HTML)
+		fmt.Fprint(w, strings.Replace(m.HTML, "<head>", `<head><base target="_blank">`, 1))
 	})
 	return mux
 }

@@ -19,7 +19,7 @@ func TestMailbox(t *testing.T) {
 	t.Parallel()
 	machine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"messages":{"000000000000":[
-			{"MessageId":"one","Source":"Keypool <keys@keypool.example>","To":["\"Ada\" <ada@shop.example>"],"Subject":"<script>1</script>","BodyText":"a <b> c","BodyHtml":"<p>hello</p>","Timestamp":1.5},
+			{"MessageId":"one","Source":"Keypool <keys@keypool.example>","To":["\"Ada\" <ada@shop.example>"],"Subject":"<script>1</script>","BodyText":"a <b> c","BodyHtml":"<html><head></head><p>hello</p>","Timestamp":1.5},
 			{"MessageId":"two","Source":"Keypool <keys@keypool.example>","To":["ada@shop.example"],"Subject":"Later","BodyText":"x","BodyHtml":"","Timestamp":2.5}]}}`)
 	}))
 	defer machine.Close()
@@ -32,8 +32,8 @@ func TestMailbox(t *testing.T) {
 		words  []string
 	}{
 		"/":         {200, "default-src 'none'", []string{"<h1>Later</h1>", "&lt;script&gt;", "2 mails"}},
-		"/one":      {200, "default-src 'none'", []string{"<iframe sandbox", `src="/one/html"`, "a &lt;b&gt; c", "ada@shop.example"}},
-		"/one/html": {200, "sandbox; default-src 'none'", []string{"<p>hello</p>"}},
+		"/one":      {200, "default-src 'none'", []string{`<iframe sandbox="allow-popups allow-popups-to-escape-sandbox"`, `src="/one/html"`, "a &lt;b&gt; c", "ada@shop.example"}},
+		"/one/html": {200, "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'", []string{"<p>hello</p>", `<head><base target="_blank">`}},
 		"/three":    {404, "", nil},
 	} {
 		answer, err := page.Client().Get(page.URL + path)
