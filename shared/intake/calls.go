@@ -72,7 +72,7 @@ func (a *accountCalls) take() catalog.Calls {
 // at once.
 func (in *Intake) began(ctx context.Context, from platform.Account, call catalog.Call) (ended func([]platform.Result)) {
 	now := in.Now()
-	call.At = now
+	call.At = now.Truncate(time.Millisecond) // as it is stored, so that its end finds it there
 	var write catalog.Calls
 	in.calls.update(from.Merchant, from.Name, func(a *accountCalls) {
 		if a.seen.AllowN(now, 1) {
