@@ -43,7 +43,7 @@ func TestHandle_woocommerce(t *testing.T) {
 		{"woocommerce_paid", fulfilled},
 		{"woocommerce_address_corrected", fulfilled},
 		{"woocommerce_paid", fulfilled}, // late, as it was before
-		{"woocommerce_staging", `{"order":"727","refused":"X-WC-Webhook-Source does not name the shop of this account among the headers: a copy of the shop may send its orders here, so delete the webhook there; a shop that has moved gets an account of its own"}`},
+		{"woocommerce_staging", `{"order":"727","refused":"X-WC-Webhook-Source does not name the shop of this account, shop.example.com, among the headers: a copy of the shop may send its orders here, so delete the webhook there; a shop that has moved, or whose address was mistyped, gets an account of its own"}`},
 		{"woocommerce_not_allowed", `{"refused":"the body is an error of the shop's and no order: the user who made the webhook was deleted, or may not read orders any more. Save the webhook again as an administrator (WooCommerce, Settings, Advanced, Webhooks)"}`},
 		{"woocommerce_product", `{"ignored":true,"type":"product.updated"}`},
 		{"woocommerce_deleted", `{"ignored":true,"type":"order.deleted"}`},

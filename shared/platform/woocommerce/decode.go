@@ -72,8 +72,8 @@ func (a Adapter) Decode(ctx context.Context, r platform.Request, account platfor
 		return refuse("", "is an error of the shop's and no order: the user who made the webhook was deleted, or may not read orders any more. "+
 			"Save the webhook again as an administrator (WooCommerce, Settings, Advanced, Webhooks)")
 	case sourceOf(r.Header.Get(sourceHeader)) != in.settings.Shop:
-		return refuse(sourceHeader, "does not name the shop of this account among the headers: a copy of the shop may send its orders here, so delete the webhook there; "+
-			"a shop that has moved gets an account of its own")
+		return refuse(sourceHeader, "does not name the shop of this account, "+in.settings.Shop+", among the headers: a copy of the shop may send its orders here, so delete the webhook there; "+
+			"a shop that has moved, or whose address was mistyped, gets an account of its own")
 	}
 	found, err := in.purchase(ctx, object{body})
 	switch {
