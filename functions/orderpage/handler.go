@@ -19,16 +19,13 @@ import (
 // site serves the pages of orders.
 type site struct{ pages *orderpage.Pages }
 
-// lostPath is where customers go who have lost the mail; the merchant's name follows.
-const lostPath = link.PagePath + "lost/"
-
 func (s *site) serve() http.Handler {
 	t := &web.Router{}
 	t.HandleFunc("GET "+link.PagePath+"{token}", s.open)
 	t.HandleFunc("POST "+link.PagePath+"{token}/keys", s.keys)
 	t.HandleFunc("POST "+link.PagePath+"{token}/send", s.send)
-	t.HandleFunc("GET "+lostPath+"{merchant}", s.lostForm)
-	t.HandleFunc("POST "+lostPath+"{merchant}", s.lost)
+	t.HandleFunc("GET "+link.LostPath+"{merchant}", s.lostForm)
+	t.HandleFunc("POST "+link.LostPath+"{merchant}", s.lost)
 	// What a page may load stands in a policy of its own.
 	return web.Guard(t, "default-src 'none'; frame-ancestors 'none'", "no-referrer")
 }
@@ -104,7 +101,7 @@ func (s *site) lost(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	http.Redirect(w, r, lostPath+m.Name+"?done", http.StatusSeeOther)
+	http.Redirect(w, r, link.LostPath+m.Name+"?done", http.StatusSeeOther)
 }
 
 // fail answers by a page. What is ours to mend is in the log alone.

@@ -119,7 +119,7 @@ func (p page) lost(w *markup.Writer) {
 		w.Raw(`<p class="band good" role="status">`).Text(p.words.Lost.Done).Raw("</p>\n")
 	}
 	w.Raw("<section class=\"card\">\n<h1>").Text(p.words.Lost.Title).Raw("</h1>\n<p>").Text(p.words.Lost.Body).Raw("</p>\n")
-	w.Raw(`<form method="post" action="`, lostPath).Text(p.View.Merchant.Name).Raw(`">`, "\n")
+	w.Raw(`<form method="post" action="`, link.LostPath).Text(p.View.Merchant.Name).Raw(`">`, "\n")
 	w.Raw(`<p class="field"><label for="email">`).Text(p.say.Contact.Email).Raw(`</label><input id="email" name="email" type="email" autocomplete="email" required maxlength="320"></p>`, "\n")
 	w.Raw(`<p class="field"><label for="order">`).Text(p.say.Order.Number).Raw(`</label><input id="order" name="order" required maxlength="128"></p>`, "\n")
 	w.Raw(`<button class="main">`).Text(p.words.Lost.Send).Raw("</button>\n</form>\n</section>\n")

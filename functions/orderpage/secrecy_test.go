@@ -91,10 +91,10 @@ func TestSecrecy(t *testing.T) {
 		at := page(1, 1, lambdatest.Pool)
 		return call("GET", at[:len(at)-1], nil)
 	})
-	s.RefuseEachCall("a form of who lost the mail", func() []byte { return call("GET", lostPath+lambdatest.Merchant, nil) })
+	s.RefuseEachCall("a form of who lost the mail", func() []byte { return call("GET", link.LostPath+lambdatest.Merchant, nil) })
 	s.RefuseEachCall("a mail that was lost", func() []byte {
 		page(1, 1, lambdatest.Pool)
-		return call("POST", lostPath+lambdatest.Merchant, url.Values{"email": {s.Canaries.Address(canary.Customer)}, "order": {fmt.Sprint("A-", lines)}})
+		return call("POST", link.LostPath+lambdatest.Merchant, url.Values{"email": {s.Canaries.Address(canary.Customer)}, "order": {fmt.Sprint("A-", lines)}})
 	})
 	key := s.Canaries.New(canary.Key)
 	for _, raw := range []string{`"` + key + `"`, `{"headers":"` + key + `"}`, `{"isBase64Encoded":true,"body":"` + key + `!"}`, `{"rawPath":"/` + key + `","rawQueryString":"` + key + `"}`} {

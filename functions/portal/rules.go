@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"keypool/shared/catalog"
+	"keypool/shared/link"
 	"keypool/shared/phrase"
 	"keypool/shared/settings"
 )
@@ -26,6 +27,7 @@ func (p *portal) ruleScreens() []screen {
 type rulesData struct {
 	Review, Retention, Page form
 	Pages                   []option
+	Lost                    string // address of the page for customers who have lost their mail
 	Readonly                bool
 }
 
@@ -54,6 +56,7 @@ func (p *portal) rulesPage(v *visit, sent func(now form) form, of string) (answe
 			"default": {string(pages.Default)}, "days": {numeral(pages.Days)}, "queue_place": {tick(pages.QueuePlace)},
 		}},
 		Pages:    []option{{string(catalog.OrderPageOff), "no, unless a product says so"}, {string(catalog.OrderPageOn), "yes, unless a product says not"}},
+		Lost:     p.publicURL + link.LostPath + v.Merchant,
 		Readonly: !v.may("put-review"),
 	}
 	setRules(d.Review.Values, "rules", review.Rules)

@@ -23,7 +23,7 @@ func TestRules(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	b := w.signIn("ada@acme.example")
-	b.get(rulesPath).has("Orders that somebody looks at first", "The order page of customers", "How long data of customers is kept")
+	b.get(rulesPath).has("Orders that somebody looks at first", "The order page of customers", "How long data of customers is kept", "https://keypool.example/o/lost/acme")
 	b.post(rulesPath+"/review", formOf("1", "rules.risk", "yes", "rules.above", "EUR = 500.00", "brakes_itself", "yes")).has("Saved.", "EUR = 500.00")
 	review, _ := w.store.Review(t.Context(), "acme")
 	if !review.Rules.Risk || review.Rules.Above["EUR"] != "500.00" || !review.BrakesItself {

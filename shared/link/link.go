@@ -32,6 +32,9 @@ func decode(text string) ([]byte, error) {
 // PagePath is the path of customers' order pages below the public address; the token follows.
 const PagePath = "/o/"
 
+// LostPath is where customers go who have lost the mail; the merchant's name follows.
+const LostPath = PagePath + "lost/"
+
 // Page is the link of a customer to the page of an order. Its token is the order's name and
 // the first 128 bits of a signature. It does not hold what it says else: who knows the order
 // knows that, so that a link is short, and is replaced or revoked by the number in the order.
