@@ -142,7 +142,10 @@ func (p *portal) text(v *visit) (answer, error) {
 func textForm(w writings, language string) form {
 	own, there := w.texts[language]
 	if !there {
-		own = catalog.Text{Subject: "Your key for {PROGRAM_NAME}", Body: "Thank you for your order. Here is your key:\n\n{KEY}\n\nHow to use it: {URL}"}
+		own = catalog.Text{Subject: "Your key for {PROGRAM_NAME}", Body: "Thank you for your order. Here is your key:\n\n{KEY}"}
+		if w.product.Instructions != "" {
+			own.Body += "\n\nHow to use it: {URL}"
+		}
 	}
 	return form{Version: w.version, Values: url.Values{
 		"subject": {own.Subject}, "body": {own.Body}, "format": {cmp.Or(own.Format, text.PlainText)},
@@ -154,7 +157,7 @@ func (p *portal) textPage(v *visit, w writings, f form) (answer, error) {
 	language := v.PathValue("language")
 	d := textData{
 		form: f, Product: cmp.Or(w.product.Title, w.product.ID), ID: w.product.ID, Language: language, Path: w.path(language), Back: w.back(),
-		Formats: []option{{text.PlainText, "as it is written"}, {text.Markdown, "Markdown: **bold**, lists, links"}},
+		Formats: []option{{text.PlainText, "plain: as you type it"}, {text.Markdown, "Markdown: **bold**, lists, links"}},
 	}
 	_, d.There = w.texts[language]
 	d.Readonly = !v.may("put-texts") // as put-product
@@ -320,5 +323,5 @@ func (p *portal) sendSample(v *visit) (answer, error) {
 	case errors.As(err, &invalid):
 		return inFrame("No sample was sent.", invalid.Problems[0].Message), nil
 	}
-	return inFrame("A sample is on its way.", "It goes to the shop's notice address, and its keys are made up."), err
+	return inFrame("A sample is on its way.", "It goes to the address where Keypool writes to you, which stands under Settings. Its keys are made up."), err
 }

@@ -34,7 +34,10 @@ func TestTexts_ofAProduct(t *testing.T) {
 	w.product(catalog.Product{Merchant: "acme", ID: "4711", Title: "Elden"})
 	b := w.signIn("ada@acme.example")
 	b.get(productPath("4711")).has("en : Keypool's own words", "de : Keypool's own words")
-	editor := b.get(textPath("4711", "en")).has("Text in en", "{KEY}", "{PROGRAM_NAME}", "Use it for de too")
+	editor := b.get(textPath("4711", "en")).has("Text in en", "No text is saved here yet", "{KEY}", "{PROGRAM_NAME}", "Use it for de too")
+	if strings.Contains(editor.form().Get("body"), "{URL}") {
+		t.Error("a product without instructions is offered a text with their address")
+	}
 	// What is wrong stands at its field, and what was typed stays.
 	p := b.post(textPath("4711", "en"), editor.with("subject", "Your {KEYS}", "body", "No key here", "also", "yes"))
 	if !strings.Contains(p.body, `href="#field-body"`) || !strings.Contains(p.body, `href="#field-subject"`) || p.form().Get("body") != "No key here" {
@@ -48,7 +51,7 @@ func TestTexts_ofAProduct(t *testing.T) {
 		t.Errorf("stored is %+v", got)
 	}
 	// A change meanwhile is shown beside one's own.
-	mine, theirs := b.get(textPath("4711", "de")), b.get(textPath("4711", "de"))
+	mine, theirs := b.get(textPath("4711", "de")).hasNot("No text is saved here yet"), b.get(textPath("4711", "de"))
 	b.post(textPath("4711", "de"), theirs.with("subject", "Theirs"))
 	b.post(textPath("4711", "de"), mine.with("subject", "Mine")).has("Somebody else has saved here: Theirs")
 }
@@ -141,6 +144,8 @@ func TestTestPurchase(t *testing.T) {
 	if want := "/portal/orders/" + id + "?done=bought"; sent.headers["Location"] != want {
 		t.Errorf("it leads to %q, want %q", sent.headers["Location"], want)
 	}
+	// It connects no platform.
+	b.get("/portal/platforms").has("Keypool's test purchases", "No platform reports paid orders yet", "Connect one")
 	// Pressed twice, it is one order.
 	if twice := b.send("POST", "/portal/test-purchase", form); len(w.front.paths) != 1 || twice.headers["Location"] != sent.headers["Location"] {
 		t.Errorf("%d webhooks, %s", len(w.front.paths), twice.headers["Location"])

@@ -128,7 +128,8 @@ for (const button of document.querySelectorAll("button[data-preview]")) {
     const next = former.cloneNode();
     next.removeAttribute("src");
     next.hidden = true;
-    next.name = button.formTarget = `${button.formTarget.split("-")[0]}-${Date.now()}`;
+    next.name = `${former.name.split("-")[0]}-${Date.now()}`;
+    for (const into of button.form.querySelectorAll(`[formtarget="${former.name}"]`)) into.formTarget = next.name;
     former.after(next);
     button.form.requestSubmit(button);
     next.addEventListener("load", () => {
