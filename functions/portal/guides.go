@@ -118,13 +118,13 @@ func settingsFields(name string, only ...string) (fields []settingsField, ok boo
 	for i := range form.NumField() {
 		member := form.Field(i)
 		name, _, _ := strings.Cut(member.Tag.Get("json"), ",")
-		f := settingsField{Name: "settings." + name, Label: words(name), Help: member.Tag.Get("doc"), member: name}
+		f := settingsField{Name: "settings." + name, Label: words(name), Help: strings.ReplaceAll(member.Tag.Get("doc"), "where left out", "by default"), member: name}
 		switch {
 		case member.Type.Kind() == reflect.Bool:
 			f.Kind = "tick"
 		case member.Type.Kind() == reflect.String && member.Tag.Get("enum") != "":
 			f.Kind = "choice"
-			f.Options = []option{{"", "as usual"}}
+			f.Options = []option{{"", "the default"}}
 			for choice := range strings.SplitSeq(member.Tag.Get("enum"), ",") {
 				f.Options = append(f.Options, option{choice, choice})
 			}

@@ -78,8 +78,9 @@ func heardFrom(a catalog.Account, calls catalog.Calls) heardState {
 }
 
 type platformsData struct {
-	Accounts []accountRow
-	Offered  []guide
+	Accounts  []accountRow
+	Connected bool // one of them at least is a platform's: test purchases have one that nobody made
+	Offered   []guide
 }
 
 func (p *portal) platforms(v *visit) (answer, error) {
@@ -87,6 +88,11 @@ func (p *portal) platforms(v *visit) (answer, error) {
 	data := platformsData{Offered: guides}
 	for _, a := range list {
 		g, _ := guideOf(a.Platform)
+		if a.Name == settings.TestAccount {
+			g.Title = "Keypool's test purchases"
+		} else {
+			data.Connected = true
+		}
 		data.Accounts = append(data.Accounts, accountRow{
 			Name: a.Name, Path: accountPath(a.Name), Platform: cmp.Or(g.Title, a.Platform), State: heardFrom(a.Account, a.Calls), Active: len(a.Secrets)+len(a.Credentials) > 0,
 		})
@@ -237,7 +243,7 @@ var became = map[string][2]string{
 	"left_to_catchup": {"warn", "asked for again soon"},
 	"failed":          {"warn", "to be sent again"},
 	"not_signed":      {"stop", "wrong signature"},
-	"":                {"", "being taken"},
+	"":                {"", "received"},
 }
 
 // refusalsShown is how many refusals of the merchant the page of an account looks at.
@@ -245,9 +251,8 @@ const refusalsShown = 100
 
 func (p *portal) account(v *visit) (answer, error) {
 	return p.accountPage(v, nil, done(v, map[string]band{
-		"saved":     {Says: "Saved. Webhooks that come from now on follow it, within half a minute."},
-		"connected": {Says: "Saved. Now send something, such as a test purchase, and watch it arrive here."},
-		"removed":   {Says: "It is taken away, and no longer good within half a minute."},
+		"saved":   {Says: "Saved. Webhooks that come from now on follow it, within half a minute."},
+		"removed": {Says: "It is taken away, and no longer good within half a minute."},
 	}))
 }
 
@@ -398,7 +403,9 @@ func (p *portal) connect(v *visit) (answer, error) {
 	}
 	f := form{Values: url.Values{}, Version: a.Version}
 	showSettings(f, a.Platform, a.Settings)
-	return p.connectPage(a, heard, f)
+	page, err := p.connectPage(a, heard, f)
+	page.band = done(v, map[string]band{"connected": {Says: "Saved. Go on with the step below the button Save."}})
+	return page, err
 }
 
 func (p *portal) connectPage(a catalog.Account, heard settings.Heard, f form) (answer, error) {
@@ -455,7 +462,7 @@ func (p *portal) saveConnect(v *visit) (answer, error) {
 		page.status = http.StatusUnprocessableEntity
 		return page, err
 	}
-	return answer{see: accountPath(a.Name) + "?done=connected"}, err
+	return answer{see: accountPath(a.Name) + "/connect?done=connected"}, err
 }
 
 // fill returns an account's secrets and credentials with what a form has for its slots; nil
