@@ -136,7 +136,7 @@ const (
 func salesLine(sold catalog.Sales, now time.Time) line {
 	most, all := 0, sold.In(catalog.SoldDays, now)
 	if all == 0 {
-		return line{Says: "none in 30 days"}
+		return line{Says: "none"}
 	}
 	days := make([]int, catalog.SoldDays)
 	for i := range days {

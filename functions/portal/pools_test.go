@@ -75,7 +75,7 @@ func TestPools_makeAndChange(t *testing.T) {
 	b.post("/portal/pools/-/new", form).has("The pool is there") // pressed twice
 	form.Set("once", "abd")
 	b.post("/portal/pools/-/new", form).has("There is a pool of this name already.")
-	b.get("/portal/pools").has("elden", "Elden", "Empty", "none in 30 days")
+	b.get("/portal/pools").has("elden", "Elden", "Empty", "Sold in 30 days")
 
 	// Two browsers on one pool: the second sees both.
 	shown := b.get("/portal/pools/elden/settings").has("Warn below")

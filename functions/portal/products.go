@@ -189,6 +189,12 @@ type codeRow struct {
 func (p *portal) newProduct(v *visit) (answer, error) {
 	id := v.URL.Query().Get("id")
 	f := form{Values: url.Values{"id": {id}, "keys.mode": {string(catalog.PerUnit)}, "keys.count": {"1"}}}
+	// A shop with one pool means that one.
+	if pools, err := p.pools.Names(v.Context(), v.Merchant, 2); err != nil {
+		return answer{}, err
+	} else if len(pools) == 1 && v.merchant.DefaultPool == "" {
+		f.Values.Set("pool", pools[0])
+	}
 	return p.productPage(v, f, catalog.Product{})
 }
 

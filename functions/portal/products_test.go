@@ -81,11 +81,14 @@ func TestProducts_fromTheFirstOn(t *testing.T) {
 	b.get("/portal/products").has("There is no product yet", "Add your first product")
 	w.pool("acme", "elden")
 	form := b.get("/portal/products/new").has("A new product", "Keys come from").with("id", "47/11 ä+", "title", "Elden", "pool", "elden", "keys.count", "2")
+	if only := b.get("/portal/products/new").form().Get("pool"); only != "elden" {
+		t.Errorf("a shop with one pool is offered %q", only)
+	}
 	made := b.post("/portal/products/new", form).has("Orders that waited for this get their keys now", "Elden")
 	if len(w.fills.sent) == 0 {
 		t.Error("nobody was asked to serve the lines that waited")
 	}
-	if made.at != productPath("47/11 ä+")+"?done=connected" {
+	if made.at != productPath("47/11 ä+")+"?done=connected" || strings.Contains(made.words(), "for this product to get a pool") {
 		t.Errorf("the product is at %s", made.at)
 	}
 	b.get("/portal/products").has("Elden", "47/11 ä+", "elden", "2 keys a unit", "Keypool's")
