@@ -82,7 +82,7 @@ var orderActs = []orderAct{
 	{
 		name: "replace", operation: "replace-key", title: "Replace a key", button: "Replace and mail", fields: []string{"key"}, whole: true, can: order.Fulfillment.Replaceable,
 		says: func(_ *visit, lines []order.Fulfillment) []string {
-			return append([]string{"The order gets another key of the pool in place of the one that you choose, which nobody may use any more. All of its keys are mailed again.", "This cannot be undone."}, mailFacts(lines)...)
+			return append([]string{"The order gets another key of the pool in place of the one that you choose, which is never sold again. All keys of the order are mailed again.", "This cannot be undone."}, mailFacts(lines)...)
 		},
 		do: replaceKey,
 	},
@@ -122,9 +122,9 @@ var orderActs = []orderAct{
 		name: "return", operation: "return-order", title: "Give back", button: "Give back", stop: true, fields: []string{"return"}, whole: true,
 		can: func(f order.Fulfillment) bool { return f.State() != order.Returned && f.State() != order.Expected },
 		says: func(_ *visit, lines []order.Fulfillment) []string {
-			says := []string{"What is given back is not delivered any more. The customer is not told, and nothing is paid back: do that at the platform.", "This cannot be undone."}
+			says := []string{"For an order, or a part of it, that was returned or refunded: it is not delivered any more. The customer is not told, and no money is paid back: do that at the platform.", "This cannot be undone."}
 			if slices.ContainsFunc(lines, func(f order.Fulfillment) bool { return f.KeysSeen() && f.Allocated > 0 }) {
-				says = append(says, "Its keys were mailed or shown, so that they are never sold again: nobody gets them again, or the customer keeps them.")
+				says = append(says, "Its keys were mailed or shown, so none of them is ever sold again.")
 			}
 			return says
 		},
@@ -541,7 +541,7 @@ func erase(p *portal, v *visit, a chosen) (string, error) {
 var ordersDone = map[string]band{
 	"by-hand":        {Says: "Fulfilled by hand: it gets its keys and its mail, as any other order."},
 	"by-hand-before": {Says: "This order was fulfilled by hand before, for the same customer. Nothing was done now."},
-	"bought":         {Says: "Bought: the webhook was taken as one of your shop's. What becomes of the order stands below."},
+	"bought":         {Says: "Bought. What becomes of the order stands below."},
 	"held":           {Says: "Held: no key and no mail of this order goes out until you release it."},
 	"sent":           {Says: "Its mail is on its way."},
 	"corrected":      {Says: "The address was corrected, and its mail is on its way there. You are told of it by mail."},

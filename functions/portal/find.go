@@ -38,6 +38,7 @@ type foundKey struct {
 	From    string // file and line
 	Order   string // the address of the order that has it, or had it last
 	Number  string
+	Replace string // where the order gets another key in its place; "": it gets none
 	Product string
 	History []moment
 }
@@ -138,6 +139,9 @@ func newFoundKey(k inventory.Found) foundKey {
 	}
 	if f := k.Sold; f != nil {
 		key.Order, key.Number, key.Product = orderPath(f.ID.OrderHalf()), f.Order, productName(*f)
+	}
+	if k.State == pool.KeyClaimed && k.Sold != nil && k.Sold.Replaceable() {
+		key.Replace = key.Order + "/replace"
 	}
 	for _, e := range k.History {
 		key.History = append(key.History, moment{At: e.At, Says: keyEvents[e.What], Small: strings.TrimSpace(person(e.By))})

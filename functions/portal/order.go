@@ -312,7 +312,7 @@ func mend(v *visit, f order.Fulfillment, whole wholeOrder, known bool) (mendView
 		m.Says = []string{"It gets no key and no mail: " + phrase.List(heldFor(f)) + ". Release it, and it goes on, in its old place in the queue."}
 		m.Path, m.Text = link("release-order", "release", "Release…")
 	case order.MendConnect:
-		m.Says = []string{"No pool feeds the product " + f.ConnectedBy() + ". Choose a pool for it, or set the code that all its orders get: the order gets its keys by itself then."}
+		m.Says = []string{"No pool feeds the product " + f.ConnectedBy() + ". Choose a pool for it, or set the code that all its orders get: the order gets its keys by itself then. Or say that it needs no keys."}
 		if v.may("put-product") {
 			m.Path, m.Text = newProductPath(f.ConnectedBy()), "Connect the product"
 			if known {

@@ -46,7 +46,7 @@ func TestBrowser_keyReplaced(t *testing.T) {
 	b := s.tab().signIn("ada@acme.example")
 	b.Go(pathOf(line))
 	b.Press("Replace a key…")
-	b.Has("which nobody may use any more", "This cannot be undone.", "m•••@gmial.com")
+	b.Has("which is never sold again", "This cannot be undone.", "m•••@gmial.com")
 	b.Choose("Which key", "Elden: The Long Night, key 2")
 	b.Type("Why?", "typed wrong in the shop")
 	b.Look("act-replace")

@@ -212,7 +212,7 @@ func TestOrder_waits(t *testing.T) {
 	ada := s.signIn("ada@acme.example")
 	ada.get(pathOf(first)).has("Waits for keys", "The pool elden is short of keys: 1 key is missing.", "It is the first in the queue.", "Add keys")
 	ada.get(pathOf(second)).has("3 keys are missing", "1 order waits before it.")
-	p := ada.get(pathOf(unfed)).has("No pool feeds it", "No pool feeds the product unknown/1.", "Connect the product")
+	p := ada.get(pathOf(unfed)).has("No pool feeds it", "No pool feeds the product unknown/1.", "Or say that it needs no keys.", "Connect the product")
 	if !strings.Contains(p.body, `href="`+newProductPath("unknown/1")+`"`) {
 		t.Error("the product is not linked")
 	}
@@ -438,7 +438,7 @@ func TestOrders_listAndFilter(t *testing.T) {
 	t.Parallel()
 	s := openSeller(t)
 	ada := s.signIn("ada@acme.example")
-	ada.get("/portal/orders").has("There is no order yet")
+	ada.get("/portal/orders").has("There is no order yet", "Test orders are in the list Tests")
 	s.stock("acme", "AAAA-1111")
 	sold := s.sell("acme", "A-1", 1)
 	s.later(24 * time.Hour)
@@ -639,7 +639,7 @@ func TestFind(t *testing.T) {
 			t.Errorf("%q leads to %d %v", what, p.status, p.headers)
 		}
 	}
-	find("AAAA-1111").has("A key", "Sold", "A-1", "elden.txt, line 812", "Uploaded.").shows(false, "AAAA-1111")
+	find("AAAA-1111").has("A key", "Sold", "A-1", "elden.txt, line 812", "Uploaded.", "Does it not work for the customer? Replace it").shows(false, "AAAA-1111")
 	find("nothing").has("There is no order of that number here", "Look through all orders")
 	s.sell("acme", "A-2", 1)
 	p := find("marcel@gmial.com").has("The customer's orders", "A-1", "A-2")

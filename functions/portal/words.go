@@ -263,7 +263,7 @@ func entryWords(e order.Entry, f order.Fulfillment, address string) moment {
 			m.Says = "Its mail is tried again."
 		}
 	case string(order.LeaseEnds):
-		m.Class, m.Says = "ahead", "Its mail is being sent at this moment. If that was cut off, it is sent again."
+		m.Class, m.Says = "ahead", "Its mail is being sent now. If that was cut off, it is sent again at this time."
 	case string(order.AttentionBegins):
 		m.Class, m.Says = "ahead", "If it waits still, it is listed among those that need somebody."
 	default:
