@@ -23,9 +23,7 @@ func TestBrowser_pages(t *testing.T) {
 			t.Parallel()
 			w := world(t)
 			b := w.tab().signIn("ada@acme.example")
-			b.Forgive("Multiple forms should be contained") // Chromium takes several secrets in a form for several passwords
 			without := w.tab()
-			without.Forgive("Multiple forms should be contained")
 			without.WithoutScript()
 			without.signIn("ada@acme.example")
 			looked := map[string]int{}
