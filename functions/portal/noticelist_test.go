@@ -3,12 +3,14 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"keypool/infra/proof/dynamotest"
 	"keypool/shared/access"
+	"keypool/shared/catalog"
 	"keypool/shared/notice"
 	"keypool/shared/outbox"
 	"keypool/shared/pool"
@@ -113,6 +115,82 @@ func TestNotices_pages(t *testing.T) {
 	for _, place := range []string{"x", "12", "-", "99999999999999999999-aa"} {
 		if p := b.get(noticesPath + "?after=" + url.QueryEscape(place)); p.status != 404 {
 			t.Errorf("the place %s is %d", place, p.status)
+		}
+	}
+}
+
+// One press says of a product that no pool feeds that it needs no keys, and one more undoes it.
+func TestNotices_ignoreAProduct(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	products := []notice.Product{{ID: "mug", Side: pool.Live, Count: 1}, {ID: "mug", Side: pool.Test, Count: 1}, {ID: "cap/1", Side: pool.Live, Count: 1}, {ID: "boxed", Ships: true, Count: 1}}
+	w.raise(notice.New("acme", notice.Unconnected, "products", notice.Facts{Products: products}, w.now()), outbox.Delivered)
+	b := w.signIn("ada@acme.example")
+	ignored := func(id string) (is, there bool) {
+		t.Helper()
+		p, there, err := w.store.Product(t.Context(), "acme", id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Ignored, there
+	}
+	p := b.get(noticesPath).has("mug needs no keys", "cap/1 needs no keys").hasNot("boxed needs no keys")
+	if n := strings.Count(p.body, noticesPath+"/ignore"); n != 2 {
+		t.Errorf("%d buttons, want one for each product", n)
+	}
+	undo := func(p page) url.Values {
+		t.Helper()
+		sent := url.Values{}
+		for _, name := range []string{"product", "version"} {
+			m := regexp.MustCompile(`name="` + name + `" value="([^"]+)"`).FindStringSubmatch(p.body)
+			if m == nil {
+				t.Fatalf("the band's form holds no %s", name)
+			}
+			sent.Set(name, m[1])
+		}
+		return sent
+	}
+	// A product that is not there is made, and gone again.
+	done := b.post(noticesPath+"/ignore", url.Values{"product": {"cap/1"}}).has("Done: the product needs no keys.", "Undo")
+	if is, there := ignored("cap/1"); !is || !there {
+		t.Errorf("ignored %v, there %v", is, there)
+	}
+	b.post(noticesPath+"/ignore", url.Values{"product": {"cap/1"}}).has("It was said before that this product needs no keys.").hasNot("Undo")
+	b.post(noticesPath+"/ignore/undo", undo(done)).has("Undone: orders of the product wait again")
+	if _, there := ignored("cap/1"); there {
+		t.Error("what was made is there still")
+	}
+	// One that is there keeps all else, unless somebody changed it meanwhile.
+	err := w.store.PutProduct(t.Context(), catalog.Product{Merchant: "acme", ID: "mug", Title: "A mug", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done = b.post(noticesPath+"/ignore", url.Values{"product": {"mug"}}).has("Done: the product needs no keys.")
+	b.post(noticesPath+"/ignore/undo", undo(done)).has("Undone")
+	if is, there := ignored("mug"); is || !there {
+		t.Errorf("ignored %v, there %v", is, there)
+	}
+	if p := b.send("POST", noticesPath+"/ignore/undo", undo(done)); p.status != 412 && p.status != 409 {
+		t.Errorf("a second time: %d", p.status)
+	}
+	// One that a pool feeds by now is not taken from it.
+	w.newPool("acme", "elden")
+	if err := w.store.PutProduct(t.Context(), catalog.Product{Merchant: "acme", ID: "game", Title: "Game", Pool: "elden", Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	b.post(noticesPath+"/ignore", url.Values{"product": {"game"}}).has("Nothing was changed.").hasNot("Undo")
+	if is, _ := ignored("game"); is {
+		t.Error("a product that a pool feeds is ignored")
+	}
+	// The rights are those of the product's form.
+	for _, role := range access.Roles {
+		w.person("acme", string(role), "Bob", string(role)+"@acme.example", role)
+		for _, path := range []string{"/ignore", "/ignore/undo"} {
+			by := w.signIn(string(role) + "@acme.example")
+			form, direct := by.send("POST", "/portal/products/new", url.Values{}).status, by.send("POST", noticesPath+path, url.Values{"product": {"game"}}).status
+			if (form == 403) != (direct == 403) {
+				t.Errorf("%s: %s is %d, the form %d", role, path, direct, form)
+			}
 		}
 	}
 }

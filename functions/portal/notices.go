@@ -1,11 +1,16 @@
 package main
 
 import (
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
 	"time"
 
 	"keypool/shared/mail"
 	"keypool/shared/notice"
 	"keypool/shared/outbox"
+	"keypool/shared/settings"
 )
 
 const noticesPath = homePath + "/notices"
@@ -14,7 +19,11 @@ const noticesPath = homePath + "/notices"
 const noticesAtOnce = 25
 
 func (p *portal) noticeScreens() []screen {
-	return []screen{{pattern: "GET " + noticesPath, does: "list-notices", serve: p.listNotices}}
+	return []screen{
+		{pattern: "GET " + noticesPath, does: "list-notices", serve: p.listNotices},
+		{pattern: "POST " + noticesPath + "/ignore", does: "put-product", serve: p.ignoreProduct},
+		{pattern: "POST " + noticesPath + "/ignore/undo", does: "put-product", serve: p.unignoreProduct},
+	}
 }
 
 // noticesData is what the list of notices shows.
@@ -33,6 +42,8 @@ type noticeRow struct {
 	Fate mark
 	From time.Time // of one that is put off: not before
 	More *place    // a second page about it
+	// Products that no pool fed: it takes one press to say that one needs no keys.
+	Products []string
 }
 
 // fates say what became of a notice's mail.
@@ -59,8 +70,10 @@ func (p *portal) listNotices(v *visit) (answer, error) {
 			row.More = &place{Name: "Set when you are warned", Path: poolPath(n.Facts.Pool) + "/settings"}
 			row.To = n.To
 		case notice.Unconnected:
-			if products := n.Facts.Products; len(products) == 1 && !products[0].Ships && v.may("put-product") {
-				row.Says = "Connect the product, or say that it has no keys"
+			for _, product := range n.Facts.Products {
+				if !product.Ships && v.may("put-product") && !slices.Contains(row.Products, product.ID) {
+					row.Products = append(row.Products, product.ID)
+				}
 			}
 		case notice.ChangedAddress:
 			row.To = n.To
@@ -74,5 +87,38 @@ func (p *portal) listNotices(v *visit) (answer, error) {
 		}
 		d.Notices = append(d.Notices, row)
 	}
-	return answer{page: "notices", title: "Notices", data: d}, err
+	return answer{page: "notices", title: "Notices", data: d, band: ignored(v)}, err
+}
+
+// ignoreProduct says that a product needs no keys. It can be undone, and is done at once.
+func (p *portal) ignoreProduct(v *visit) (answer, error) {
+	product, changed, err := p.goods.Ignore(v.Context(), v.Principal, v.form.Get("product"))
+	switch {
+	case errors.Is(err, settings.ErrConnected), errors.As(err, new(*settings.AliasError)):
+		return answer{see: noticesPath + "?done=connected"}, nil
+	case err != nil:
+		return answer{}, err
+	case !changed:
+		return answer{see: noticesPath + "?done=ignored-before"}, nil
+	}
+	return answer{see: noticesPath + "?" + url.Values{"done": {"ignored"}, "product": {product.ID}, "version": {strconv.Itoa(product.Version)}}.Encode()}, nil
+}
+
+func (p *portal) unignoreProduct(v *visit) (answer, error) {
+	version, _ := strconv.Atoi(v.form.Get("version"))
+	return answer{see: noticesPath + "?done=unignored"}, p.goods.Unignore(v.Context(), v.Principal, v.form.Get("product"), version)
+}
+
+// ignored returns the band that says what became of a product.
+func ignored(v *visit) *band {
+	b := done(v, map[string]band{
+		"ignored":        {Says: "Done: the product needs no keys. Its orders are recorded, nobody gets a key, and nobody is warned."},
+		"ignored-before": {Says: "It was said before that this product needs no keys."},
+		"connected":      {Says: "This product gets its keys from somewhere by now. Nothing was changed."},
+		"unignored":      {Says: "Undone: orders of the product wait again, and you are told of them."},
+	})
+	if q := v.URL.Query(); b != nil && q.Get("done") == "ignored" && v.may("put-product") {
+		b.Does, b.Button, b.Values = noticesPath+"/ignore/undo", "Undo", map[string]string{"product": q.Get("product"), "version": q.Get("version")}
+	}
+	return b
 }

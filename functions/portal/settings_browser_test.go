@@ -10,6 +10,7 @@ import (
 	"keypool/shared/access"
 	"keypool/shared/notice"
 	"keypool/shared/outbox"
+	"keypool/shared/pool"
 )
 
 // What the merchant sets of itself, in each state of its page.
@@ -58,6 +59,15 @@ func TestBrowser_notices(t *testing.T) {
 	b.Look("notices")
 	b.Press("Show more")
 	b.Look("notices-more")
+	products := []notice.Product{{ID: "mug", Side: pool.Live, Count: 1}, {ID: "cap/1", Side: pool.Live, Count: 1}}
+	w.raise(notice.New("acme", notice.Unconnected, "products", notice.Facts{Products: products}, w.now()), outbox.Delivered)
+	b.Go(noticesPath)
+	b.Look("notices-unconnected")
+	b.Press("mug needs no keys")
+	b.Has("Done: the product needs no keys.")
+	b.Look("notices-ignored")
+	b.Press("Undo")
+	b.Has("Undone")
 }
 
 // All settings as one document: the form, what would change, and what is wrong.

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -144,6 +145,61 @@ func (s *Products) Put(ctx context.Context, next catalog.Product, by access.Prin
 	s.Refill.changedProduct(ctx, before, next)
 	next.Version++
 	return next, before.Version == 0, nil
+}
+
+// ErrConnected means that a product gets its keys from somewhere by now.
+var ErrConnected = errors.New("the product is connected")
+
+// Ignore says that a product of the principal's merchant, which no pool feeds, needs no keys: see
+// catalog.Product.Ignored. One that is not there is made, with its id as its title. It returns the
+// product, and whether that changed anything. Its error is ErrConnected if it was connected
+// meanwhile, ErrNotFound if no product can have the id, or as Put's.
+func (s *Products) Ignore(ctx context.Context, by access.Principal, id string) (p catalog.Product, changed bool, err error) {
+	if productID(id) != "" {
+		return p, false, ErrNotFound
+	}
+	p, there, err := s.Store.Product(ctx, by.Merchant, id)
+	switch {
+	case err != nil:
+		return p, false, err
+	case !there:
+		p = catalog.Product{Merchant: by.Merchant, ID: id, Title: id, Keys: catalog.KeyRule{Mode: catalog.PerUnit, Count: 1}}
+	case p.ID != id:
+		return p, false, &AliasError{p.ID}
+	case p.Ignored:
+		return p, false, nil
+	case p.Pool != "" || len(p.PoolsByCurrency) > 0 || p.Original != "" || p.Keys.Mode == catalog.Shared:
+		return p, false, ErrConnected
+	}
+	next := p
+	next.Ignored = true
+	p, _, err = s.Put(ctx, next, by, at(p.Version))
+	return p, err == nil, err
+}
+
+// Unignore undoes Ignore, if the product is of the version still that it returned: one that it made
+// is gone again, and its orders wait for a product of its id. Its error is ErrNotFound, an
+// *access.DeniedError, or that of the condition.
+func (s *Products) Unignore(ctx context.Context, by access.Principal, id string, version int) error {
+	if productID(id) != "" {
+		return ErrNotFound
+	}
+	p, err := s.Get(ctx, by.Merchant, id)
+	if err != nil {
+		return err
+	}
+	if err := at(version).check(p.Version, false); err != nil {
+		return err
+	}
+	if p.Version == firstVersion {
+		if err := by.May("delete-product"); err != nil {
+			return err
+		}
+		return s.Delete(ctx, by, id, true, at(version))
+	}
+	p.Ignored = false
+	_, _, err = s.Put(ctx, p, by, at(version))
+	return err
 }
 
 // countedWaiting is how many waiting lines of an id and side a refusal counts.
