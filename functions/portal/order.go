@@ -35,7 +35,7 @@ type orderView struct {
 	Acts         []actLink
 	Timeline     []moment
 	Earlier      int // moments before those
-	// Live means that something comes to it within moments: the page is to be read again.
+	// Live means that something may come to it at any moment: the page is to be read again.
 	Live   bool
 	Typing bool // the page has a field to type in, which must not be read again meanwhile
 }
@@ -245,16 +245,22 @@ func (p *portal) view(v *visit, whole wholeOrder) (orderView, error) {
 	return view, nil
 }
 
-// soon reports whether something comes to a line within moments: its mail, or the word that a
-// mail server took it.
+// soon reports whether something may come to a line at any moment: what it waits for, from whoever
+// loads keys or from its platform, its mail, or the word that a mail server took it.
 func soon(f order.Fulfillment, now time.Time) bool {
+	switch f.State() {
+	case order.Waiting, order.Unconnected, order.Expected:
+		return true
+	case order.OnHold:
+		return f.ErasedAt.IsZero() // else it is on hold for good
+	}
 	switch f.Mail.State {
 	case outbox.Due, outbox.Sending:
 		return f.Mail.TryAt.Before(now.Add(time.Minute))
 	case outbox.Sent:
 		return f.Mail.DueAt.IsZero() && now.Sub(f.ReceivedAt) < time.Hour
 	default:
-		return f.State() == order.Waiting
+		return false
 	}
 }
 
