@@ -183,7 +183,7 @@ fuzz: need-build ## bad input by the million: TIME=10m ONLY=
 rights: need-test ## secrets where they must not be, rights that nobody should have
 	@go run ./infra/proof rights
 
-bench: need-test ## speed and cost: ONLY=
+bench: need-test need-html infra/apiclient/client.gen.go ## speed and cost: ONLY=
 	@go run ./infra/proof bench $(if $(ONLY),-only $(ONLY))
 
 ##@ Run it on AWS

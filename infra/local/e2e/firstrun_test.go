@@ -22,8 +22,7 @@ func TestPortal_firstRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := &merchant{t: t, product: name + "-product", Account: shop.Account{Merchant: name}}
-	address := m.owner()
-	b := chromium.Open(t, world.shop.URL)
+	b := m.portal()
 	step := 0
 	done := func(says string) {
 		t.Helper()
@@ -36,13 +35,6 @@ func TestPortal_firstRun(t *testing.T) {
 		b.Press("Home")
 		done(count)
 	}
-	b.Go("/portal")
-	b.Type("Your mail address", address)
-	b.Press("Mail me")
-	_, code := signInMail(t, address)
-	b.Type("Code, 7 digits", code)
-	b.Press("Sign in")
-	world.canaries.Add(canary.Token, b.Cookie("__Host-keypool"))
 	done("0 of 6")
 
 	b.Press("Make it")
@@ -98,4 +90,19 @@ func TestPortal_firstRun(t *testing.T) {
 	b.Type("Address that mails come from", "keys@"+name+".example")
 	b.Press("Save, and see the records")
 	done("Records for your domain")
+}
+
+// portal opens the merchant's portal in Chromium, signed in as a new owner by the code of a mail.
+func (m *merchant) portal() *chromium.Tab {
+	m.t.Helper()
+	address := m.owner()
+	b := chromium.Open(m.t, world.shop.URL)
+	b.Go("/portal")
+	b.Type("Your mail address", address)
+	b.Press("Mail me")
+	_, code := signInMail(m.t, address)
+	b.Type("Code, 7 digits", code)
+	b.Press("Sign in")
+	world.canaries.Add(canary.Token, b.Cookie("__Host-keypool"))
+	return b
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"keypool/infra/proof/figures"
 	"keypool/infra/proof/results"
@@ -100,6 +101,21 @@ func pages(ctx context.Context, b *bench) error {
 		list = append(list, fmt.Sprintf("%s %d, %s", p.Name, p.Trips, kb(p.Bytes)))
 	}
 	b.note("An order's page", "Round trips and HTML with style and script in it, without keys and with two: "+strings.Join(list, "; ")+".")
+	return openPage(ctx, b)
+}
+
+// openPage measures how soon an open page of the portal shows what came to its order.
+func openPage(ctx context.Context, b *bench) error {
+	folder, err := b.measuredBy(ctx, "./infra/local/e2e", "^TestPortal_orderAsThingsAre$", "GOFLAGS=-tags=deployment")
+	if err != nil {
+		return err
+	}
+	var times figures.Times
+	if err := figures.Read(folder, "open-page", &times); err != nil {
+		return err
+	}
+	b.add(figure{Name: "an order's open page as things are, after a webhook", Bar: "<= 2 s", Got: times.String(), Met: times.Median() <= 2*time.Second})
+	b.note("An open page", "In Chromium, on a one-machine deployment, nobody touching it: from the answer to a webhook, and from the moment when keys were taken, to the page of the portal that shows it. It asks each second; who leaves it open for five minutes without a change or a touch has it ask each five seconds.")
 	return nil
 }
 

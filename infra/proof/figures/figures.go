@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // Folder is the environment variable that names the folder of figures. Tests run without it too,
@@ -30,6 +32,17 @@ const HundredLines = "/portal/orders/{order}, of a hundred lines"
 type List struct {
 	Name         string
 	Calls, Units [2]float64
+}
+
+// Times are how long something took, the shortest first.
+type Times []time.Duration
+
+// Median is the middle one.
+func (t Times) Median() time.Duration { return (t[(len(t)-1)/2] + t[len(t)/2]) / 2 }
+
+// String is the median, and from what to what they are.
+func (t Times) String() string {
+	return fmt.Sprintf("%.1f s, the median of %d from %.1f s to %.1f s", t.Median().Seconds(), len(t), t[0].Seconds(), t[len(t)-1].Seconds())
 }
 
 // Keep keeps what a test measured under a name.
