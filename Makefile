@@ -134,7 +134,7 @@ html-lint: need-html ## mails and pages that everybody can read: axe-core, the N
 
 # The build tag keeps the tests that open Chromium out of go test ./...
 browser: need-html ## the portal in Chromium: journeys, axe-core, the Tab key, without script: ONLY=
-	@"$$(go tool -n gotestsum)" --format testname -- -tags browser -count=1 -timeout 15m $(if $(ONLY),-run '$(ONLY)',-run '^TestBrowser') $(addprefix ./,$(wildcard functions/orderpage functions/portal))
+	@"$$(go tool -n gotestsum)" --format testname -- -tags browser -count=1 -timeout 15m $(if $(ONLY),-run '$(ONLY)',-run '^TestBrowser') $(addprefix ./,infra/browser $(wildcard functions/orderpage functions/portal))
 
 template: need-build ## write template.yaml anew, from the tables of infra/deployment
 	@go run ./infra/template

@@ -13,9 +13,9 @@
 //	}
 //
 // Each tab has cookies of its own. Whatever the browser writes to its console fails the test:
-// what the page's policy forbids, an exception, a file that is not there. Pictures are kept in
-// .local/browser/<test>. Nothing is reached but this machine. What is missing for it, fonts and
-// checkers from npm, Chromium too, is fetched by tools.sh, once.
+// what the page's policy forbids, an exception, a file that is not there. A picture of each step
+// is kept in .local/browser/<test>. Nothing is reached but this machine. What is missing for it,
+// fonts and checkers from npm, Chromium too, is fetched by tools.sh, once.
 package browser
 
 import (
@@ -58,12 +58,6 @@ func Close() {
 	}
 }
 
-// looked are the files of HTML that pages were made of.
-var looked struct {
-	sync.Mutex
-	files []string
-}
-
 var end func()
 
 // start starts Chromium, once for all tests of a package.
@@ -80,9 +74,11 @@ type Tab struct {
 	testing.TB
 	Site string // the address that paths are below: https://127.0.0.1:1234
 
-	ctx    context.Context
-	folder string
-	fonts  string // see Drawn
+	ctx     context.Context
+	journey *journey
+	done    []string // since the last picture
+	arrived bool     // at a page on which nothing was done yet
+	fonts   string   // see Drawn
 
 	mu       sync.Mutex
 	opened   map[string]bool   // the addresses of pages
@@ -100,11 +96,13 @@ func Open(t testing.TB, site string) *Tab {
 		t.Fatal(err)
 	}
 	ctx, closeTab := chromedp.NewContext(parent, chromedp.WithNewBrowserContext())
-	b := &Tab{TB: t, Site: site, ctx: ctx, opened: map[string]bool{}, folder: filepath.Join(checkout(), ".local/browser", t.Name())}
-	if err := os.MkdirAll(b.folder, 0o755); err != nil {
+	journey, err := journeyOf(t.Name())
+	if err != nil {
 		t.Fatal(err)
 	}
+	b := &Tab{TB: t, Site: site, ctx: ctx, opened: map[string]bool{}, journey: journey}
 	t.Cleanup(func() {
+		b.step()
 		b.Quiet()
 		closeTab()
 	})
@@ -203,6 +201,16 @@ func (b *Tab) Run(script string) {
 // Until waits until JavaScript is true. It survives that another page is opened meanwhile.
 func (b *Tab) Until(says, script string) {
 	b.Helper()
+	b.await(says, script, func() {
+		b.step()
+		b.did(says)
+	})
+	b.step()
+}
+
+// await waits until JavaScript is true. If it is not at once, it calls late first.
+func (b *Tab) await(says, script string, late func()) {
+	b.Helper()
 	var last error
 	for began := time.Now(); time.Since(began) < patience; time.Sleep(30 * time.Millisecond) {
 		ok, err := evaluate[bool](b, script)
@@ -210,6 +218,8 @@ func (b *Tab) Until(says, script string) {
 			return
 		}
 		last = err
+		late()
+		late = func() {}
 	}
 	b.Picture("late")
 	b.Fatalf("%s: not after %v (%v); the page at %s says:\n%s", says, patience, last, b.Address(), b.Words())
@@ -218,7 +228,9 @@ func (b *Tab) Until(says, script string) {
 // Go opens an address of the site.
 func (b *Tab) Go(path string) {
 	b.Helper()
+	b.step()
 	b.do(chromedp.Navigate(b.Site + strings.TrimPrefix(path, b.Site)))
+	b.reached("open " + Value[string](b, `document.title`))
 }
 
 // Address is that of the page, below the site.
@@ -285,6 +297,7 @@ func (b *Tab) find(kinds, name string) point {
 // PressHere presses a button, a link or a box that stays on the page.
 func (b *Tab) PressHere(name string) {
 	b.Helper()
+	b.act("press " + name)
 	p := b.find(pressed, name)
 	b.do(chromedp.MouseClickXY(p.X, p.Y))
 }
@@ -298,32 +311,42 @@ func (b *Tab) Press(name string) {
 // Leads does something, and waits for the page that it leads to.
 func (b *Tab) Leads(do func()) {
 	b.Helper()
+	b.step()
 	before := Value[float64](b, `performance.timeOrigin`)
 	do()
-	b.Until("another page", fmt.Sprintf(`performance.timeOrigin !== %f && document.readyState === "complete"`, before))
+	b.await("another page", fmt.Sprintf(`performance.timeOrigin !== %f && document.readyState === "complete"`, before), func() {})
+	b.reached(strings.Join(b.done, " "))
 }
 
 // Enter presses the key of that name, and waits for the page that it leads to.
-func (b *Tab) Enter() { b.Helper(); b.Leads(func() { b.Keys("\r") }) }
+func (b *Tab) Enter() {
+	b.Helper()
+	b.Leads(func() {
+		b.act("press Enter")
+		b.keys("\r")
+	})
+}
 
-// Keys presses keys, such as "\t".
-func (b *Tab) Keys(keys string) { b.Helper(); b.do(chromedp.KeyEvent(keys)) }
+// keys presses keys, such as "\t".
+func (b *Tab) keys(keys string) { b.Helper(); b.do(chromedp.KeyEvent(keys)) }
 
 // Type fills a field, by its label.
 func (b *Tab) Type(label, text string) {
 	b.Helper()
+	b.act("type " + label)
 	b.find(fields, label)
 	Value[bool](b, `(() => { keypoolFound.focus(); keypoolFound.select(); return true })()`)
 	if text == "" {
-		b.Keys("\b")
+		b.keys("\b")
 		return
 	}
-	b.Keys(text)
+	b.keys(text)
 }
 
 // Paste puts text into a field at once, by its label.
 func (b *Tab) Paste(label, text string) {
 	b.Helper()
+	b.act("paste " + label)
 	b.find(fields, label)
 	Value[bool](b, fmt.Sprintf(`(() => { keypoolFound.focus(); keypoolFound.select(); return document.execCommand("insertText", false, %q) })()`, text))
 }
@@ -331,6 +354,7 @@ func (b *Tab) Paste(label, text string) {
 // Choose chooses an entry of a list, by their labels.
 func (b *Tab) Choose(label, option string) {
 	b.Helper()
+	b.act("choose " + label)
 	b.find("select", label)
 	if !Value[bool](b, fmt.Sprintf(`(() => {
 		const o = [...keypoolFound.options].find(o => o.text.trim() === %q);
@@ -347,6 +371,7 @@ func (b *Tab) Choose(label, option string) {
 // Give gives files to a field, by its selector.
 func (b *Tab) Give(selector string, files ...string) {
 	b.Helper()
+	b.act("give a file")
 	b.do(chromedp.SetUploadFiles(chromedp.CSS(selector), files))
 }
 
@@ -386,6 +411,7 @@ func (b *Tab) WithoutScript() {
 // Drop drops files on an element, by its selector.
 func (b *Tab) Drop(selector string, files ...string) {
 	b.Helper()
+	b.act("drop a file")
 	p := Value[point](b, fmt.Sprintf(`(() => { const e = document.querySelector(%q); e.scrollIntoView({block: "center"}); const r = e.getBoundingClientRect(); return {x: r.x + r.width / 2, y: r.y + r.height / 2} })()`, selector))
 	for _, kind := range []input.DispatchDragEventType{input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop} {
 		b.do(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {

@@ -71,7 +71,7 @@ type View struct {
 
 // A page must be read without scrolling aside in the narrowest window (WCAG 2.2, 1.4.10), which
 // is also what a window of 1280 pixels has at 400 percent.
-const narrowest, wide = 320, 1100
+const narrowest, phone, wide = 320, 390, 1100
 
 // Views are those in which each page is looked at.
 var Views = []View{{narrowest, false}, {narrowest, true}, {wide, true}, {wide, false}}
@@ -80,7 +80,7 @@ func (v View) String() string {
 	return fmt.Sprintf("%d-%s", v.Width, map[bool]string{false: "light", true: "dark"}[v.Dark])
 }
 
-func (v View) phone() bool { return v.Width < 500 }
+func (v View) mobile() bool { return v.Width < 500 }
 
 // See has the page of a tab seen in a view, with a window so high.
 func (v View) See(tab context.Context, height int64, more ...*emulation.MediaFeature) error {
@@ -89,7 +89,7 @@ func (v View) See(tab context.Context, height int64, more ...*emulation.MediaFea
 		scheme.Value = "dark"
 	}
 	size := chromedp.EmulateViewport(int64(v.Width), height)
-	if v.phone() {
+	if v.mobile() {
 		size = chromedp.EmulateViewport(int64(v.Width), height, chromedp.EmulateMobile)
 	}
 	return chromedp.Do(tab, size, func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
@@ -116,17 +116,29 @@ var axe = sync.OnceValues(func() (string, error) {
 	return string(script), err
 })
 
-// Accessible returns what axe-core finds in the page of a tab.
-func Accessible(tab context.Context) error {
+// colors are axe-core's rules about colors, which alone tell the dark from the light.
+const colors = `{runOnly: ["color-contrast", "link-in-text-block"]}`
+
+// Accessible returns what axe-core finds in the page of a tab. In the dark, that is what it finds
+// about colors: all else is as in the light.
+func (v View) Accessible(tab context.Context) error {
 	script, err := axe()
 	if err != nil {
 		return err
 	}
-	if err := chromedp.Do(tab, chromedp.Evaluate[chromedp.Void](script)); err != nil {
+	if there, err := chromedp.Run(tab, chromedp.Evaluate[bool](`"axe" in window`)); err != nil {
 		return err
+	} else if !there {
+		if err := chromedp.Do(tab, chromedp.Evaluate[chromedp.Void](script)); err != nil {
+			return err
+		}
+	}
+	rules := `{rules: {"target-size": {enabled: true}}}`
+	if v.Dark {
+		rules = colors
 	}
 	found, err := chromedp.Run(tab, chromedp.Evaluate[[]string](
-		`axe.run({resultTypes: ["violations"], rules: {"target-size": {enabled: true}}}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.failureSummary.replace(/\s+/g, " ") + " " + n.html)))`,
+		`axe.run({resultTypes: ["violations"], selectors: false, preload: false, ...`+rules+`}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.failureSummary.replace(/\s+/g, " ") + " " + n.html)))`,
 		chromedp.EvalAwaitPromise))
 	if err == nil && len(found) > 0 {
 		err = errors.New(strings.Join(found, "\n\t"))

@@ -59,7 +59,7 @@ func (b *Tab) Draw(name string, v View, height int64) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	folder := b.folder
+	folder := b.journey.folder
 	if *keep {
 		folder = filepath.Join(checkout(), "infra/pictures")
 	}

@@ -7,54 +7,113 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
-// Look looks at the page, in light and in the dark, in a narrow window and a wide one, and in the
-// colors of somebody's system: axe-core finds nothing, nothing is wider than the window, nothing
-// moves by itself, the console is empty, and every element can be reached by the Tab key.
-// Pictures are kept under a name, and the HTML for the Nu checker.
-func (b *Tab) Look(name string) {
+// Look looks at the page, in light and in the dark, on phones and at a desk, and in the colors of
+// somebody's system: axe-core finds nothing, nothing is wider than the window, nothing moves by
+// itself, the console is empty, and every element can be reached by the Tab key. Pictures are
+// kept under a name, and the HTML for the Nu checker. A page is looked at once in each state that
+// it has in a package's tests; Look reports whether this is the first time.
+func (b *Tab) Look(name string) bool {
 	b.Helper()
-	b.keepHTML(name)
+	b.Quiet()
+	if !firstLook(Value[string](b, state)) {
+		b.step()
+		return false
+	}
+	b.done, b.arrived = nil, false // what was done is seen in the pictures below
+	path := b.journey.next(name)
+	b.keepHTML(path + ".html")
 	for _, v := range Views {
 		b.As(v)
 		ctx, cancel := context.WithTimeout(b.ctx, patience)
 		if err := v.Fits(ctx); err != nil {
 			b.Errorf("%s, %s: %v", name, v, err)
 		}
-		if err := Accessible(ctx); err != nil {
+		if err := v.Accessible(ctx); err != nil {
 			b.Errorf("%s, %s:\n\t%v", name, v, err)
 		}
 		cancel()
-		b.Picture(name + "-" + v.String())
+		b.keep(path + "-" + v.String())
 		if !v.Dark {
 			b.Walk(fmt.Sprintf("%s, %s", name, v))
 		}
 	}
-	b.forced(name)
+	b.usual(name, path)
+	b.forced(name, path)
 	b.Quiet()
+	return true
+}
+
+// looked are the states of pages that were looked at, and the files of HTML that the pages were
+// made of.
+var looked = struct {
+	sync.Mutex
+	states map[string]bool
+	files  []string
+}{states: map[string]bool{}}
+
+// firstLook reports whether no page was looked at in a state yet.
+func firstLook(state string) bool {
+	looked.Lock()
+	defer looked.Unlock()
+	first := !looked.states[state]
+	looked.states[state] = true
+	return first
+}
+
+// state is JavaScript that describes what a page shows: the kinds of its elements, and the words
+// of its main part, each once, with any number as 0. So a list of three orders is in the state of
+// one of thirty.
+const state = `(() => {
+	const words = s => s.replace(/https?:\/\/\S+/g, "https://").replace(/[0-9]+/g, "0").replace(/\s+/g, " ").trim();
+	const main = document.querySelector("main");
+	const parts = new Set([document.documentElement.lang, words(document.title)]);
+	for (const e of document.querySelectorAll("style, body, body *")) {
+		if (e.tagName !== "STYLE" && !e.checkVisibility({visibilityProperty: true})) continue;
+		parts.add([e.tagName, ...["class", "type", "role", "dir", "aria-current", "aria-invalid"].map(a => e.getAttribute(a)), e.disabled, e.open, e.checked].join(" "));
+		if (e.tagName === "STYLE" || main?.contains(e)) for (const n of e.childNodes) if (n.nodeType === Node.TEXT_NODE) parts.add(words(n.data));
+	}
+	return [...parts].sort().join("\n");
+})()`
+
+// usual looks at the page on a phone as most are, which is wider than the narrowest.
+func (b *Tab) usual(name, path string) {
+	b.Helper()
+	v := View{Width: phone}
+	b.As(v)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := v.Fits(ctx); err != nil {
+		b.Errorf("%s, %s: %v", name, v, err)
+	}
+	b.keep(path + "-" + v.String())
 }
 
 // plain is JavaScript that lists what is no more than its background: buttons and fields, which
-// nobody sees where a system's colors are forced on the page, and what moves by itself.
+// nobody sees where a system's colors are forced on the page, what moves by itself, and what
+// changes by itself without a word for screen readers.
 const plain = `[...document.querySelectorAll("button, .button, input:not([type=hidden]), select, textarea, .mark, .band")]
 	.filter(e => e.checkVisibility({visibilityProperty: true}) && parseFloat(getComputedStyle(e).borderTopWidth) < 1 && getComputedStyle(e).textDecorationLine === "none" && !/checkbox|radio|file/.test(e.type))
 	.map(e => "nothing surrounds " + e.outerHTML.slice(0, 80))
-	.concat(document.getAnimations().map(a => "moves: " + a.effect.target.outerHTML.slice(0, 80)))`
+	.concat(document.getAnimations().map(a => "moves: " + a.effect.target.outerHTML.slice(0, 80)))
+	.concat([...document.querySelectorAll("[data-refresh]")].filter(e => !e.querySelector("[role=status]")).map(e => "changes unsaid: " + e.outerHTML.slice(0, 80)))`
 
 // forced looks at the page in the colors of somebody's system.
-func (b *Tab) forced(name string) {
+func (b *Tab) forced(name, path string) {
 	b.Helper()
 	b.see(View{Width: wide}, &emulation.MediaFeature{Name: "forced-colors", Value: "active"})
 	for _, wrong := range Value[[]string](b, plain) {
-		b.Errorf("%s, in forced colors: %s", name, wrong)
+		b.Errorf("%s: %s", name, wrong)
 	}
-	b.Picture(name + "-forced")
+	b.keep(path + "-forced")
 	b.As(View{Width: wide})
 }
 
@@ -64,7 +123,7 @@ func (b *Tab) As(v View) { b.Helper(); b.see(v) }
 func (b *Tab) see(v View, more ...*emulation.MediaFeature) {
 	b.Helper()
 	height := int64(900)
-	if v.phone() {
+	if v.mobile() {
 		height = 700
 	}
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
@@ -92,23 +151,37 @@ func (b *Tab) Offers(without *Tab) {
 	}
 }
 
-// Picture keeps a picture of the whole page.
+// Picture keeps a picture of the whole page, under a name.
 func (b *Tab) Picture(name string) {
 	b.Helper()
+	b.keep(b.journey.next(name))
+}
+
+// keep keeps a picture of the whole page.
+func (b *Tab) keep(path string) {
+	b.Helper()
 	b.Run("scrollTo(0, 0)")
+	b.capture(path+".png", page.CaptureScreenshotParams{Format: page.CaptureScreenshotFormatPng, CaptureBeyondViewport: &yes, OptimizeForSpeed: &yes})
+}
+
+var yes = true
+
+func (b *Tab) capture(path string, how page.CaptureScreenshotParams) {
+	b.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	how.FromSurface = &yes
+	got, err := chromedp.Call(ctx, page.CaptureScreenshot, how)
 	if err == nil {
-		err = os.WriteFile(filepath.Join(b.folder, name+".png"), picture, 0o644)
+		err = os.WriteFile(path, got.Data, 0o644)
 	}
 	if err != nil {
-		b.Errorf("%s: %v", name, err)
+		b.Errorf("the picture %s: %v", filepath.Base(path), err)
 	}
 }
 
 // keepHTML keeps the page as it came from the server.
-func (b *Tab) keepHTML(name string) {
+func (b *Tab) keepHTML(path string) {
 	b.Helper()
 	here := b.Address()
 	var got network.GetResponseBodyResult
@@ -127,13 +200,12 @@ func (b *Tab) keepHTML(name string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	file := filepath.Join(b.folder, name+".html")
-	if err := os.WriteFile(file, got.Body, 0o644); err != nil {
+	if err := os.WriteFile(path, got.Body, 0o644); err != nil {
 		b.Fatal(err)
 	}
 	looked.Lock()
 	defer looked.Unlock()
-	looked.files = append(looked.files, file)
+	looked.files = append(looked.files, path)
 }
 
 // walk is JavaScript that begins a walk with the Tab key: it lists what can be reached.
@@ -184,6 +256,7 @@ func (b *Tab) Walk(name string) {
 	for _, m := range missed {
 		b.Errorf("%s: the Tab key does not reach %q", name, m)
 	}
+	b.Run("document.activeElement.blur()")
 }
 
 // walk walks once, and returns what was not reached.
@@ -193,7 +266,7 @@ func (b *Tab) walk(name string) (missed []string) {
 	reached := make([]bool, len(names))
 	last := -1
 	for range 3*len(names) + 10 {
-		b.Keys("\t")
+		b.keys("\t")
 		s := Value[struct {
 			At    int
 			Wrong string

@@ -27,7 +27,7 @@ func check(ctx context.Context, b *browser, all []sheet, checkout string) error 
 			for _, v := range chromium.Views {
 				err := b.show(page, v)
 				if err == nil {
-					err = chromium.Accessible(b.tab)
+					err = v.Accessible(b.tab)
 				}
 				if err != nil {
 					wrong = append(wrong, fmt.Errorf("%s, page %d, %s: %w", s.name, i+1, v, err))

@@ -23,19 +23,12 @@ func TestPortal_firstRun(t *testing.T) {
 	}
 	m := &merchant{t: t, product: name + "-product", Account: shop.Account{Merchant: name}}
 	b := m.portal()
-	step := 0
-	done := func(says string) {
-		t.Helper()
-		b.Has(says)
-		step++
-		b.Picture(fmt.Sprint(step))
-	}
 	home := func(count string) {
 		t.Helper()
 		b.Press("Home")
-		done(count)
+		b.Has(count)
 	}
-	done("0 of 6")
+	b.Has("0 of 6")
 
 	b.Press("Make it")
 	b.Type("Title", "Elden: The Long Night")
@@ -47,7 +40,7 @@ func TestPortal_firstRun(t *testing.T) {
 		t.Helper()
 		b.Paste("Keys, one to a line", strings.Join(keys, "\n")+"\n")
 		b.Press("Add these keys")
-		done(fmt.Sprintf("%d keys added", len(keys)))
+		b.Has(fmt.Sprintf("%d keys added", len(keys)))
 	}
 	b.Press("Add keys")
 	add(newKeys(3))
@@ -74,7 +67,7 @@ func TestPortal_firstRun(t *testing.T) {
 	keepSecret(t, m.Secret)
 	b.Press("I have copied both")
 	b.Press("account's page")
-	done("Nothing was heard from it yet")
+	b.Has("Nothing was heard from it yet")
 	m.pay(m.order(1), "fulfilled", 1)
 	b.Has("Heard from")
 	home("4 of 6")
@@ -83,13 +76,13 @@ func TestPortal_firstRun(t *testing.T) {
 	b.Type("Mail goes to", newAddress())
 	b.Press("Buy")
 	b.Has("Mail 1 was handed over")
-	done("Test")
+	b.Has("Test")
 	home("5 of 6")
 
 	b.Press("Set it up")
 	b.Type("Address that mails come from", "keys@"+name+".example")
 	b.Press("Save, and see the records")
-	done("Records for your domain")
+	b.Has("Records for your domain")
 }
 
 // portal opens the merchant's portal in Chromium, signed in as a new owner by the code of a mail.
