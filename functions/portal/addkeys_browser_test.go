@@ -103,7 +103,7 @@ func TestBrowser_addKeys(t *testing.T) {
 			look, again := b.Look, func() {}
 			if !way.script {
 				b.WithoutScript()
-				look, again = func(string) {}, func() { b.Press("Look again") }
+				look, again = func(string) bool { return false }, func() { b.Press("Look again") }
 			}
 			b.signIn("ada@acme.example")
 			b.Go("/portal/pools/elden")
@@ -126,6 +126,7 @@ func TestBrowser_addKeys(t *testing.T) {
 			if way.script {
 				b.Has("Your browser saw", "2 keys, 1 line twice in the file")
 				b.HasNot("not what was read")
+				b.announces("Every order that waited for them has its keys.")
 			}
 			look("report-served")
 			b.Type("Order number, mail address or key", "1001")

@@ -45,6 +45,7 @@ func TestBrowser_moveKeys(t *testing.T) {
 	w.work(page{T: t, at: b.Address()}.idOf())
 	b.Has("2 keys were moved.", "Done")
 	b.HasNot("End it")
+	b.announces("2 keys were moved.")
 	b.Look("job-moved")
 	b.Press("All jobs")
 	b.Has("Move keys from elden to nova")

@@ -29,6 +29,7 @@ func TestBrowser_bounceCorrected(t *testing.T) {
 	b.Has("Mail 2 was handed over for marcel@gmail.com.") // by itself
 	s.news(line, order.MailDelivered, "")
 	b.Has("Mail 2 was taken by the mail server of gmail.com.", "Nothing more happens by itself.")
+	b.announces("Mail 2 was taken by the mail server of gmail.com.")
 	b.Look("order-delivered")
 	b.Go("/portal")
 	b.Has("Nothing. All paid orders have their keys, or get them in a moment.")

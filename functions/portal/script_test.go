@@ -95,7 +95,7 @@ func TestBrowser_refresh(t *testing.T) {
 	s.becomes(http.StatusOK, `<div id="report"><p role="status">3 lines, all</p></div>`)
 	s.Has("3 lines, all")
 	before = s.times()
-	time.Sleep(500 * time.Millisecond)
+	s.Until("the end is said too, after a pause", `document.body.lastElementChild.textContent === "3 lines, all"`)
 	if s.times() != before {
 		t.Error("it asks on although it is done")
 	}

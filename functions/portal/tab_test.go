@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 
 	chromium "keypool/infra/browser"
@@ -20,6 +21,12 @@ type tab struct {
 func (w *world) tab() *tab {
 	w.Helper()
 	return &tab{chromium.Open(w.T, chromium.Serve(w.T, w.serve)), w}
+}
+
+// announces waits until screen readers are told a text.
+func (b *tab) announces(text string) {
+	b.Helper()
+	b.Until("screen readers are told: "+text, fmt.Sprintf(`document.body.lastElementChild.textContent.includes(%q)`, text))
 }
 
 // mailed has the mail written that the tab asked for, and returns its link and code.

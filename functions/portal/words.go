@@ -107,6 +107,7 @@ type moment struct {
 	Says  string
 	Small string // who did it, and why
 	Line  string // the product, where the order has several lines
+	Last  bool   // of what has happened, which is announced where the page shows it as it comes
 }
 
 // timeline tells what happened to an order's lines, oldest first, and what comes by itself.
@@ -145,6 +146,7 @@ func timeline(lines []order.Fulfillment, history map[order.LineID][]order.Histor
 	moments := make([]moment, len(all))
 	for i, t := range all {
 		moments[i] = t.moment
+		moments[i].Last = !t.ahead && (i == len(all)-1 || all[i+1].ahead)
 	}
 	waits := slices.ContainsFunc(lines, order.Fulfillment.Waits)
 	switch {

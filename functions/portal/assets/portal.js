@@ -59,6 +59,7 @@ const restless = 300_000;
 let slower = 1;
 let quietSince = Date.now();
 let spokenAt = 0;
+let unsaid; // what is to be said five seconds after the last
 for (const touch of ["pointerdown", "keydown"]) document.addEventListener(touch, () => (quietSince = Date.now()), { passive: true });
 
 const seen = () => new Promise((go) => {
@@ -111,10 +112,12 @@ function show(region, now) {
     next.focus({ preventScroll: true });
   }
   const news = fresh.querySelector("[role=status]")?.textContent.trim();
-  if (news && Date.now() - spokenAt > 5000) {
+  if (!news) return;
+  clearTimeout(unsaid);
+  unsaid = setTimeout(() => {
     spokenAt = Date.now();
     say(news);
-  }
+  }, spokenAt + 5000 - Date.now());
 }
 refresh();
 
