@@ -242,6 +242,9 @@ func (p *portal) view(v *visit, whole wholeOrder) (orderView, error) {
 		}
 		view.Live = view.Live || soon(line, v.now)
 	}
+	view.Acts = slices.DeleteFunc(view.Acts, func(a actLink) bool { // which is what to do already
+		return slices.ContainsFunc(view.Mends, func(m mendView) bool { return m.Path == a.Path })
+	})
 	return view, nil
 }
 
