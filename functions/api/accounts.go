@@ -36,7 +36,8 @@ type Account struct {
 	LastSeenAt        time.Time           `json:"last_seen_at,omitzero" readOnly:"true" doc:"When the account last signed a webhook, to the minute; never where left out."`
 	LastFailedAt      time.Time           `json:"last_failed_at,omitzero" readOnly:"true" doc:"When a webhook last came to its address that it did not sign, or by a clock that is wrong. The merchant is mailed once an hour of one that a shop may have sent."`
 	Failed            int                 `json:"failed,omitempty" readOnly:"true" doc:"Webhooks that it did not sign."`
-	Calls             []AccountCall       `json:"calls,omitempty" readOnly:"true" nullable:"false" doc:"The last webhooks that came to its address, the newest first, 20 at most. They are gathered: the last one may show before what became of it, and one of a rush may be missing. Failures show at once."`
+	FailedHours       []AccountFailedHour `json:"failed_hours,omitempty" readOnly:"true" nullable:"false" doc:"Of these, how many came in each hour that had some, the newest first: 24 hours at most. One of a rush may be missing."`
+	Calls             []AccountCall       `json:"calls,omitempty" readOnly:"true" nullable:"false" doc:"The last webhooks that came to its address, the newest first: 20 at most, and 5 of those that it did not sign. They are gathered: the last one may show before what became of it, and one of a rush may be missing. Failures show at once."`
 	Webhook           string              `json:"webhook,omitempty" readOnly:"true" enum:"active,inactive,missing" doc:"What the platform says of its webhook to the account's address, as of the last catch-up: inactive is one that was switched off, missing one that is not there or lacks events. Left out where the platform cannot be asked. The merchant is mailed once a day of one that is not active."`
 	CatchUp           *AccountCatchUp     `json:"catch_up,omitempty" readOnly:"true" doc:"How far Keypool has asked the platform's API for what its webhooks did not tell: every 15 minutes, of an account with credentials. Left out where it never did."`
 }
@@ -48,6 +49,12 @@ type AccountCall struct {
 	Order  string    `json:"order,omitempty" doc:"The platform's id of the order."`
 	Became string    `json:"became,omitempty" enum:"accepted,skipped,changed,rejected,left_to_catchup,failed,not_signed" doc:"What became of it. accepted: it is stored, also if it was before. skipped: it asks for nothing. changed: the order was reported otherwise before, and stays as it was. rejected: it cannot be taken, and is listed under refusals. left_to_catchup: the shop did not answer what had to be asked before keys are claimed; nothing is stored yet, and catch-up takes the order within 15 minutes after the shop answers again. failed: it was not stored, and the platform was asked to send it again. not_signed: no secret of the account fits. Left out of one that is being taken, or whose end was not heard of: the order says how it stands."`
 	State  string    `json:"state,omitempty" doc:"How the first line of the order stood."`
+}
+
+// AccountFailedHour counts the webhooks of an hour that an account did not sign.
+type AccountFailedHour struct {
+	From     time.Time `json:"from" doc:"When the hour begins."`
+	Webhooks int       `json:"webhooks"`
 }
 
 // AccountCatchUp is how far catch-up has come with an account.
@@ -116,9 +123,10 @@ var (
 		DeliversFrom: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC), OtherProducts: "ignore", Settings: AccountSettings(`{"products":{"EL-1":"4711"}}`),
 		LastSeenAt:   time.Date(2026, 11, 24, 18, 4, 0, 0, time.UTC),
 		LastFailedAt: time.Date(2026, 11, 23, 9, 41, 12, 0, time.UTC), Failed: 3,
+		FailedHours: []AccountFailedHour{{From: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC), Webhooks: 3}},
 		Calls: []AccountCall{
 			{At: time.Date(2026, 11, 24, 18, 4, 9, 0, time.UTC), Event: "paid", Order: "90001", Became: "accepted", State: "fulfilled"},
-			{At: time.Date(2026, 11, 23, 9, 41, 12, 0, time.UTC), Became: "not_signed"},
+			{At: time.Date(2026, 11, 23, 9, 41, 12, 0, time.UTC), Became: catalog.NotSigned},
 		},
 		Webhook: string(platform.WebhookActive), CatchUp: &AccountCatchUp{
 			Watermark: time.Date(2026, 11, 24, 18, 4, 9, 0, time.UTC),
@@ -215,6 +223,9 @@ func (a *api) getAccount(ctx context.Context, in *AccountPath) (*rest.Versioned[
 	body := newAccount(account)
 	body.Warnings = a.accounts.Warnings(account)
 	body.LastSeenAt, body.LastFailedAt, body.Failed = heard.Calls.LastSeenAt, heard.Calls.LastFailedAt, heard.Calls.Failed
+	for _, h := range heard.Calls.FailedHours {
+		body.FailedHours = append(body.FailedHours, AccountFailedHour{From: h.From, Webhooks: h.Webhooks})
+	}
 	for _, c := range heard.Calls.Last {
 		body.Calls = append(body.Calls, AccountCall{At: c.At, Event: c.Event, Order: c.Order, Became: c.Became, State: string(c.State)})
 	}

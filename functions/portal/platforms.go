@@ -215,7 +215,7 @@ type accountData struct {
 	Calls               []callRow
 	Failed              int
 	LastFailed          time.Time
-	Hours               []hourRow
+	Hours               []catalog.FailedHour
 	Refused             []order.Refusal
 	Warnings            []string
 	Catchup             catalog.Catchup
@@ -228,12 +228,6 @@ type callRow struct {
 	Class, Became string
 }
 
-// hourRow is an hour in which webhooks came that nobody had signed.
-type hourRow struct {
-	From time.Time
-	N    int
-}
-
 // became says in words what became of a webhook.
 var became = map[string][2]string{
 	"accepted":        {"good", "taken"},
@@ -242,7 +236,7 @@ var became = map[string][2]string{
 	"rejected":        {"stop", "refused"},
 	"left_to_catchup": {"warn", "asked for again soon"},
 	"failed":          {"warn", "to be sent again"},
-	"not_signed":      {"stop", "wrong signature"},
+	catalog.NotSigned: {"stop", "wrong signature"},
 	"":                {"", "received"},
 }
 
@@ -279,7 +273,7 @@ func (p *portal) accountPage(v *visit, sent *form, b *band) (answer, error) {
 		form: accountForm(v, a), Name: a.Name, Path: accountPath(a.Name), Address: p.webhookAddress(a), Guide: g, State: heardFrom(a, heard.Calls),
 		Own: a.Platform == platform.Standard, Active: len(a.Secrets)+len(a.Credentials) > 0, Secrets: a.Secrets, Credentials: a.Credentials,
 		Others: []option{{string(catalog.OthersUnconnected), "it waits, and you are told"}, {string(catalog.OthersIgnored), "it is passed over: the shop sells other things too"}},
-		Failed: heard.Calls.Failed, LastFailed: heard.Calls.LastFailedAt, Warnings: p.accounts.Warnings(a), Catchup: heard.Catchup, Readonly: !v.may("put-account"),
+		Failed: heard.Calls.Failed, LastFailed: heard.Calls.LastFailedAt, Hours: heard.Calls.FailedHours, Warnings: p.accounts.Warnings(a), Catchup: heard.Catchup, Readonly: !v.may("put-account"),
 	}
 	var ok bool
 	d.Settings, ok = settingsFields(a.Platform)
@@ -289,16 +283,7 @@ func (p *portal) accountPage(v *visit, sent *form, b *band) (answer, error) {
 	}
 	for _, c := range heard.Calls.Last {
 		words := became[c.Became]
-		row := callRow{Call: c, Class: words[0], Became: cmp.Or(words[1], c.Became)}
-		if c.Became == "not_signed" {
-			hour := c.At.Truncate(time.Hour)
-			if n := len(d.Hours); n > 0 && d.Hours[n-1].From.Equal(hour) {
-				d.Hours[n-1].N++
-			} else {
-				d.Hours = append(d.Hours, hourRow{hour, 1})
-			}
-		}
-		d.Calls = append(d.Calls, row)
+		d.Calls = append(d.Calls, callRow{Call: c, Class: words[0], Became: cmp.Or(words[1], c.Became)})
 	}
 	for _, r := range refused {
 		if r.Account == a.Name {

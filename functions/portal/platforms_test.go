@@ -186,7 +186,8 @@ func (w *world) heard(account string, at time.Time, failed ...time.Time) {
 	calls := catalog.Calls{LastSeenAt: at, Failed: len(failed), Last: []catalog.Call{{At: at, Event: "paid", Order: "cs_1", Became: "accepted", State: order.Fulfilled}}}
 	for _, at := range failed {
 		calls.LastFailedAt = at
-		calls.Last = append(calls.Last, catalog.Call{At: at, Became: "not_signed"})
+		calls.FailedHours = catalog.AddFailedHours(calls.FailedHours, []catalog.FailedHour{{From: at.Truncate(time.Hour), Webhooks: 1}})
+		calls.Last = append(calls.Last, catalog.Call{At: at, Became: catalog.NotSigned})
 	}
 	if err := w.store.AddCalls(w.Context(), "acme", account, calls); err != nil {
 		w.Fatal(err)

@@ -319,14 +319,28 @@ type SealedCredential struct {
 
 // Calls are the webhooks that came to an account's address.
 type Calls struct {
-	LastSeenAt   time.Time // when the account last signed one, a minute ago or less; zero: never
-	Failed       int       // those that it did not sign
-	LastFailedAt time.Time // zero: none
-	Last         []Call    // the newest first, KeptCalls at most; some may be missing
+	LastSeenAt   time.Time    // when the account last signed one, a minute ago or less; zero: never
+	Failed       int          // those that it did not sign
+	LastFailedAt time.Time    // zero: none
+	FailedHours  []FailedHour // those it did not sign, by the hour, the newest first, KeptHours at most
+	Last         []Call       // the newest first, KeptCalls at most; some may be missing
 }
 
-// KeptCalls is how many of an account's webhooks are kept.
-const KeptCalls = 20
+// FailedHour counts the webhooks of an hour that an account did not sign.
+type FailedHour struct {
+	From     time.Time // when the hour begins
+	Webhooks int
+}
+
+// What is kept of an account's webhooks.
+const (
+	KeptCalls     = 20 // webhooks
+	keptNotSigned = 5  // of these, such as it did not sign: strangers push out none of the shop's
+	KeptHours     = 24 // counts of those that it did not sign
+)
+
+// NotSigned is what became of a webhook that its account did not sign.
+const NotSigned = "not_signed"
 
 // Call is a webhook that came to an account's address, and what became of it. It holds no
 // more of the webhook's content.
@@ -343,8 +357,8 @@ func (c Calls) IsZero() bool {
 	return c.LastSeenAt.IsZero() && c.LastFailedAt.IsZero() && c.Failed == 0 && len(c.Last) == 0
 }
 
-// MergeCalls returns the newest of both, the newest first. Of one that is in both, what
-// more says of it counts.
+// MergeCalls returns the newest of both, the newest first: KeptCalls at most, and few of those
+// that were not signed. Of one that is in both, what more says of it counts.
 func MergeCalls(calls, more []Call) []Call {
 	all := slices.Clone(more)
 	for _, c := range calls {
@@ -353,7 +367,28 @@ func MergeCalls(calls, more []Call) []Call {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Call) int { return b.At.Compare(a.At) })
+	notSigned := 0
+	all = slices.DeleteFunc(all, func(c Call) bool {
+		if c.Became == NotSigned {
+			notSigned++
+		}
+		return c.Became == NotSigned && notSigned > keptNotSigned
+	})
 	return all[:min(len(all), KeptCalls)]
+}
+
+// AddFailedHours returns the sums of both, the newest hour first.
+func AddFailedHours(hours, more []FailedHour) []FailedHour {
+	all := slices.Clone(hours)
+	for _, m := range more {
+		if i := slices.IndexFunc(all, func(h FailedHour) bool { return h.From.Equal(m.From) }); i >= 0 {
+			all[i].Webhooks += m.Webhooks
+		} else {
+			all = append(all, m)
+		}
+	}
+	slices.SortFunc(all, func(a, b FailedHour) int { return b.From.Compare(a.From) })
+	return all[:min(len(all), KeptHours)]
 }
 
 // Stock counts the keys of one side of a pool. Available, Claimed, Revoked and Withdrawn

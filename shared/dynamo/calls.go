@@ -15,7 +15,13 @@ type callsItem struct {
 	Failed       int   `dynamodbav:"failed"`
 	LastFailedAt int64 `dynamodbav:"lastFailedAt"`
 
-	Last []callItem `dynamodbav:"last"` // newest first
+	FailedHours []failedHourItem `dynamodbav:"failedHours"` // newest first
+	Last        []callItem       `dynamodbav:"last"`        // newest first
+}
+
+type failedHourItem struct {
+	From     int64 `dynamodbav:"from"`
+	Webhooks int   `dynamodbav:"webhooks"`
 }
 
 type callItem struct {
@@ -27,8 +33,8 @@ type callItem struct {
 }
 
 // AddCalls adds to the webhooks of an account. Times that more does not tell stay. The last
-// webhooks are read first and written as a whole: of two processes that do so at once, one
-// may lose what it adds.
+// webhooks, and the counts of hours, are read first and written as a whole: of two processes that do
+// so at once, one may lose what it adds. Failed counts each.
 func (s *Store) AddCalls(ctx context.Context, merchant, account string, more catalog.Calls) error {
 	u := newUpdate(always)
 	u.set("v", number(schema))
@@ -39,16 +45,21 @@ func (s *Store) AddCalls(ctx context.Context, merchant, account string, more cat
 	if !more.LastFailedAt.IsZero() {
 		u.set("lastFailedAt", number(millis(more.LastFailedAt)))
 	}
-	if len(more.Last) > 0 {
+	if len(more.Last)+len(more.FailedHours) > 0 {
 		before, err := s.Calls(ctx, merchant, account)
 		if err != nil {
 			return err
 		}
-		var last []callItem
-		for _, c := range catalog.MergeCalls(before.Last, more.Last) {
-			last = append(last, callItem{millis(c.At), c.Event, c.Order, c.Became, string(c.State)})
+		var item callsItem
+		for _, h := range catalog.AddFailedHours(before.FailedHours, more.FailedHours) {
+			item.FailedHours = append(item.FailedHours, failedHourItem{millis(h.From), h.Webhooks})
 		}
-		u.set("last", encode(callsItem{Last: last})["last"])
+		for _, c := range catalog.MergeCalls(before.Last, more.Last) {
+			item.Last = append(item.Last, callItem{millis(c.At), c.Event, c.Order, c.Became, string(c.State)})
+		}
+		encoded := encode(item)
+		u.set("failedHours", encoded["failedHours"])
+		u.set("last", encoded["last"])
 	}
 	err := s.addOnce(ctx, u.write(s.tables.Catalog, callsKey(merchant, account)))
 	return wrap(err, "count the webhooks of account %s of %s", account, merchant)
@@ -58,6 +69,9 @@ func (s *Store) AddCalls(ctx context.Context, merchant, account string, more cat
 func (s *Store) Calls(ctx context.Context, merchant, account string) (catalog.Calls, error) {
 	item, _, err := getAs[callsItem](ctx, s, s.tables.Catalog, callsKey(merchant, account), oldestInCatalog)
 	calls := catalog.Calls{LastSeenAt: at(item.LastSeenAt), Failed: item.Failed, LastFailedAt: at(item.LastFailedAt)}
+	for _, h := range item.FailedHours {
+		calls.FailedHours = append(calls.FailedHours, catalog.FailedHour{From: at(h.From), Webhooks: h.Webhooks})
+	}
 	for _, c := range item.Last {
 		calls.Last = append(calls.Last, catalog.Call{At: at(c.At), Event: c.Event, Order: c.Order, Became: c.Became, State: order.State(c.State)})
 	}

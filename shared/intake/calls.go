@@ -164,7 +164,8 @@ func (in *Intake) NotSigned(ctx context.Context, failure *platform.SignatureErro
 		tell = cause != "" && a.toldHour != notice.Hour(now)
 		a.unwritten.Failed++
 		a.unwritten.LastFailedAt = now
-		a.note(catalog.Call{At: now, Became: "not_signed"})
+		a.unwritten.FailedHours = catalog.AddFailedHours(a.unwritten.FailedHours, []catalog.FailedHour{{From: now.Truncate(time.Hour), Webhooks: 1}})
+		a.note(catalog.Call{At: now, Became: catalog.NotSigned})
 		if a.failed.AllowN(now, 1) {
 			write = a.take()
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -81,6 +82,43 @@ func TestApply_lastCallsOfARush(t *testing.T) {
 	calls, err := dynamo.Open(dynamotest.Client(t), tables).Calls(t.Context(), "acme", "shop-eu")
 	if err != nil || len(calls.Last) != catalog.KeptCalls || calls.Last[0].Event != "last" || calls.Last[1].Event != "199" || calls.Last[1].Became != "skipped" {
 		t.Errorf("%d are kept, %+v, %v", len(calls.Last), calls.Last, err)
+	}
+}
+
+// Webhooks that nobody signed are counted by the hour, and hide none that the shop sent.
+func TestNotSigned_byTheHour(t *testing.T) {
+	t.Parallel()
+	in, tables := open(t)
+	now := noon
+	in.Now = func() time.Time { return now }
+	in.Apply(t.Context(), account, request, []platform.Event{platform.Ignored{Type: "of the shop"}})
+	for _, n := range []int{30, 45} {
+		now = now.Add(time.Hour)
+		for range n {
+			now = now.Add(time.Second)
+			in.NotSigned(t.Context(), &platform.SignatureError{Merchant: "acme", Account: "shop-eu", Cause: platform.ErrSecret})
+		}
+	}
+	now = now.Add(time.Minute)
+	in.Apply(t.Context(), account, request, []platform.Event{platform.Ignored{Type: "the last"}})
+	calls, err := dynamo.Open(dynamotest.Client(t), tables).Calls(t.Context(), "acme", "shop-eu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []catalog.FailedHour{{From: noon.Add(2 * time.Hour).Truncate(time.Hour), Webhooks: 45}, {From: noon.Add(time.Hour).Truncate(time.Hour), Webhooks: 30}}
+	if !slices.EqualFunc(calls.FailedHours, want, func(a, b catalog.FailedHour) bool { return a.From.Equal(b.From) && a.Webhooks == b.Webhooks }) {
+		t.Errorf("counted are %v, want %v", calls.FailedHours, want)
+	}
+	if n := len(calls.Last); n != 7 || calls.Last[0].Event != "the last" || calls.Last[6].Event != "of the shop" || calls.Last[1].Became != catalog.NotSigned {
+		t.Errorf("%d are kept: %+v", n, calls.Last)
+	}
+	for n := range catalog.KeptHours {
+		now = now.Add(time.Hour)
+		in.NotSigned(t.Context(), &platform.SignatureError{Merchant: "acme", Account: "shop-eu", Cause: platform.ErrSecret})
+		calls, err = dynamo.Open(dynamotest.Client(t), tables).Calls(t.Context(), "acme", "shop-eu")
+		if want := min(n+3, catalog.KeptHours); err != nil || len(calls.FailedHours) != want || !calls.FailedHours[0].From.Equal(now.Truncate(time.Hour)) {
+			t.Fatalf("%d hours are counted, want %d: %v, %v", len(calls.FailedHours), want, calls.FailedHours, err)
+		}
 	}
 }
 
