@@ -17,6 +17,7 @@ import (
 
 // A file that is chosen, or dropped, is judged in the browser before anything of it is sent.
 func TestBrowser_judgesAFile(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	w.newPool("acme", "elden")
 	b := w.tab().signIn("ada@acme.example")
@@ -85,6 +86,7 @@ func (w *world) bucket() {
 // Keys come into an empty pool for which orders wait: by a file that is chosen, dropped, or sent by
 // a bare form, and the report is followed to its end, with the orders that get them.
 func TestBrowser_addKeys(t *testing.T) {
+	t.Parallel()
 	for name, way := range map[string]struct {
 		script bool
 		send   func(b *tab, file string)

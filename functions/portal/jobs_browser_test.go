@@ -19,6 +19,7 @@ func (b *tab) lookAt(name, path string) {
 // Keys are moved: from the form, by the page that says what will happen, to the job that ends
 // while it is looked at.
 func TestBrowser_moveKeys(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	w.newPool("acme", "elden")
 	b := w.tab().signIn("ada@acme.example")
@@ -54,6 +55,7 @@ func TestBrowser_moveKeys(t *testing.T) {
 
 // A job is begun and watched by bare forms.
 func TestBrowser_moveKeysWithoutScript(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	w.newPool("acme", "elden")
 	w.newPool("acme", "nova")
@@ -74,6 +76,7 @@ func TestBrowser_moveKeysWithoutScript(t *testing.T) {
 
 // Keys are exported, and the file is fetched.
 func TestBrowser_exportKeys(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	w.newPool("acme", "elden")
 	w.keysIn(elden, "ELDN-1", "ELDN-2", "ELDN-3")
@@ -116,6 +119,7 @@ func TestBrowser_exportKeys(t *testing.T) {
 
 // Keys are blocked: from a list, and from where one was found.
 func TestBrowser_blockKeys(t *testing.T) {
+	t.Parallel()
 	s := openSeller(t)
 	s.stock("acme", "SOLD-1")
 	s.sell("acme", "1001", 1)
@@ -145,6 +149,7 @@ func TestBrowser_blockKeys(t *testing.T) {
 
 // Test data is taken away from where somebody has tried the shop.
 func TestBrowser_wipe(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	w.newPool("acme", "elden")
 	w.keysIn(pool.ID{Merchant: "acme", Pool: "elden", Side: pool.Test}, "TRY-1")

@@ -11,6 +11,7 @@ import (
 // A mail to an address one letter from a well-known one came back: its order offers the right
 // one, and tells how it went.
 func TestBrowser_bounceCorrected(t *testing.T) {
+	t.Parallel()
 	s := openSeller(t)
 	s.stock("acme", "AAAA-1111")
 	line := s.sell("acme", "A-1041", 1)
@@ -37,6 +38,7 @@ func TestBrowser_bounceCorrected(t *testing.T) {
 }
 
 func TestBrowser_keyReplaced(t *testing.T) {
+	t.Parallel()
 	s := openSeller(t)
 	s.stock("acme", "AAAA-1111", "BBBB-2222")
 	line := s.sell("acme", "A-1", 2)
@@ -62,6 +64,7 @@ func TestBrowser_keyReplaced(t *testing.T) {
 }
 
 func TestBrowser_holdAndUndo(t *testing.T) {
+	t.Parallel()
 	for name, script := range map[string]bool{"with script": true, "without": false} {
 		t.Run(name, func(t *testing.T) {
 			s := openSeller(t)
@@ -88,6 +91,7 @@ func TestBrowser_holdAndUndo(t *testing.T) {
 }
 
 func TestBrowser_erase(t *testing.T) {
+	t.Parallel()
 	s := openSeller(t)
 	s.stock("acme", "AAAA-1111")
 	line := s.sell("acme", "A-1", 1)
@@ -109,6 +113,7 @@ func TestBrowser_erase(t *testing.T) {
 }
 
 func TestBrowser_find(t *testing.T) {
+	t.Parallel()
 	s := openSeller(t)
 	s.stock("acme", "AAAA-1111")
 	line := s.sell("acme", "A-1", 1)
@@ -142,6 +147,7 @@ func TestBrowser_find(t *testing.T) {
 }
 
 func TestBrowser_severalReleased(t *testing.T) {
+	t.Parallel()
 	s := openSeller(t)
 	s.stock("acme", several(4, "KEY-")...)
 	held := func(f *order.Fulfillment) { f.Hold(order.HoldReview) }
@@ -167,6 +173,7 @@ func TestBrowser_severalReleased(t *testing.T) {
 
 // Who looks after orders sees what they can do, and is not asked to do more.
 func TestBrowser_support(t *testing.T) {
+	t.Parallel()
 	s := openSeller(t)
 	s.stock("acme", "AAAA-1111")
 	line := s.sell("acme", "A-1", 1)
@@ -190,6 +197,7 @@ func TestBrowser_support(t *testing.T) {
 
 // An order that no platform knows is fulfilled, and the customer's link is replaced.
 func TestBrowser_byHandAndLink(t *testing.T) {
+	t.Parallel()
 	s := openSeller(t)
 	s.hasPages()
 	s.stock("acme", "AAAA-1111", "BBBB-2222")

@@ -15,6 +15,7 @@ import (
 // Each page, in each state that it has in a new shop, in one in the middle of its day and in one
 // that has all set up, can be read and used by everybody, and offers the same without script.
 func TestBrowser_pages(t *testing.T) {
+	t.Parallel()
 	for name, world := range worlds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -46,6 +47,7 @@ func nameOf(screen string) string {
 // Keys are pasted, their report is followed by itself until it is done, and all of it works by
 // a bare form.
 func TestBrowser_pasteKeys(t *testing.T) {
+	t.Parallel()
 	for name, script := range map[string]bool{"with script": true, "without": false} {
 		t.Run(name, func(t *testing.T) {
 			w := open(t)
@@ -71,6 +73,7 @@ func TestBrowser_pasteKeys(t *testing.T) {
 
 // What somebody else changed meanwhile is not lost, and neither is what was typed.
 func TestBrowser_twoBrowsersOnOneSetting(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	w.newPool("acme", "elden")
 	w.person("acme", "max", "Max", "max@acme.example", access.Owner)
@@ -90,6 +93,7 @@ func TestBrowser_twoBrowsersOnOneSetting(t *testing.T) {
 
 // A program that opens and submits each link of a mail signs nobody in, and uses nothing up.
 func TestBrowser_scanner(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	b := w.tab()
 	b.Go("/portal/sign-in")

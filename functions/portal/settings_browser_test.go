@@ -15,6 +15,7 @@ import (
 
 // What the merchant sets of itself, in each state of its page.
 func TestBrowser_shopSettings(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	w.newPool("acme", "elden")
 	w.person("acme", "rita", "Rita", "rita@acme.example", access.Read)
@@ -44,6 +45,7 @@ func TestBrowser_shopSettings(t *testing.T) {
 
 // The list of notices, empty and filled.
 func TestBrowser_notices(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	b := w.tab().signIn("ada@acme.example")
 	b.Go(noticesPath)
@@ -72,6 +74,7 @@ func TestBrowser_notices(t *testing.T) {
 
 // All settings as one document: the form, what would change, and what is wrong.
 func TestBrowser_import(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	w.newPool("acme", "elden")
 	b := w.tab().signIn("ada@acme.example")

@@ -51,6 +51,7 @@ func (b *tab) signIn(address string) *tab {
 
 // Somebody signs in by the code of the mail, and by its link; each page is looked at.
 func TestBrowser_signIn(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	b := w.tab()
 	b.Go("/")
@@ -80,6 +81,7 @@ func TestBrowser_signIn(t *testing.T) {
 
 // All of it works without script.
 func TestBrowser_withoutScript(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	b := w.tab()
 	b.WithoutScript()

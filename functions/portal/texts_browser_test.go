@@ -7,6 +7,7 @@ import "testing"
 // A preview takes the place of the frame beside the text. What becomes of a sample is said in the
 // new one, and in no other tab.
 func TestBrowser_sampleBesideItsText(t *testing.T) {
+	t.Parallel()
 	s := openSeller(t)
 	b := s.tab().signIn("ada@acme.example")
 	b.Go(textPath("4711", "en"))

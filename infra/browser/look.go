@@ -20,17 +20,24 @@ import (
 // somebody's system: axe-core finds nothing, nothing is wider than the window, nothing moves by
 // itself, the console is empty, and every element can be reached by the Tab key. Pictures are
 // kept under a name, and the HTML for the Nu checker. A page is looked at once in each state that
-// it has in a package's tests; Look reports whether this is the first time.
+// it has in a package's tests. Of one whose elements are all of kinds that were looked at together
+// before, the words alone are new: axe-core reads them, and they have to fit. Look reports whether
+// this is the first time.
 func (b *Tab) Look(name string) bool {
 	b.Helper()
 	b.Quiet()
-	if !firstLook(Value[string](b, state)) {
+	seen := Value[shown](b, state)
+	if !first(strings.Join(append(seen.Kinds, seen.Words...), "\n")) {
 		b.step()
 		return false
 	}
 	b.done, b.arrived = nil, false // what was done is seen in the pictures below
 	path := b.journey.next(name)
 	b.keepHTML(path + ".html")
+	if !first(strings.Join(seen.Kinds, "\n")) {
+		b.words(name, path)
+		return true
+	}
 	for _, v := range Views {
 		b.As(v)
 		ctx, cancel := context.WithTimeout(b.ctx, patience)
@@ -60,8 +67,8 @@ var looked = struct {
 	files  []string
 }{states: map[string]bool{}}
 
-// firstLook reports whether no page was looked at in a state yet.
-func firstLook(state string) bool {
+// first reports whether no page was looked at in a state yet.
+func first(state string) bool {
 	looked.Lock()
 	defer looked.Unlock()
 	first := !looked.states[state]
@@ -69,20 +76,40 @@ func firstLook(state string) bool {
 	return first
 }
 
-// state is JavaScript that describes what a page shows: the kinds of its elements, and the words
-// of its main part, each once, with any number as 0. So a list of three orders is in the state of
-// one of thirty.
+// shown describes what a page shows: the kinds of its elements, and the words of its main part,
+// each once, with any number as 0. So a list of three orders is in the state of one of thirty.
+type shown struct{ Kinds, Words []string }
+
+// state is JavaScript that returns it.
 const state = `(() => {
 	const words = s => s.replace(/https?:\/\/\S+/g, "https://").replace(/[0-9]+/g, "0").replace(/\s+/g, " ").trim();
 	const main = document.querySelector("main");
-	const parts = new Set([document.documentElement.lang, words(document.title)]);
+	const kinds = new Set([document.documentElement.lang]), said = new Set([words(document.title)]);
 	for (const e of document.querySelectorAll("style, body, body *")) {
 		if (e.tagName !== "STYLE" && !e.checkVisibility({visibilityProperty: true})) continue;
-		parts.add([e.tagName, ...["class", "type", "role", "dir", "aria-current", "aria-invalid"].map(a => e.getAttribute(a)), e.disabled, e.open, e.checked].join(" "));
-		if (e.tagName === "STYLE" || main?.contains(e)) for (const n of e.childNodes) if (n.nodeType === Node.TEXT_NODE) parts.add(words(n.data));
+		kinds.add([e.tagName, ...["class", "type", "role", "dir", "aria-current", "aria-invalid"].map(a => e.getAttribute(a)), e.disabled, e.open, e.checked].join(" "));
+		if (e.tagName === "STYLE" || main?.contains(e)) for (const n of e.childNodes) if (n.nodeType === Node.TEXT_NODE) (e.tagName === "STYLE" ? kinds : said).add(words(n.data));
 	}
-	return [...parts].sort().join("\n");
+	return {Kinds: [...kinds].sort(), Words: [...said].sort()};
 })()`
+
+// words looks at a page of which the words alone are new: on the narrowest phone, and on a usual one.
+func (b *Tab) words(name, path string) {
+	b.Helper()
+	v := View{Width: narrowest}
+	b.As(v)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := v.Fits(ctx); err != nil {
+		b.Errorf("%s, %s: %v", name, v, err)
+	}
+	if err := v.Accessible(ctx); err != nil {
+		b.Errorf("%s, %s:\n\t%v", name, v, err)
+	}
+	b.usual(name, path)
+	b.As(View{Width: wide})
+	b.Quiet()
+}
 
 // usual looks at the page on a phone as most are, which is wider than the narrowest.
 func (b *Tab) usual(name, path string) {
