@@ -149,7 +149,7 @@ func TestFigures(t *testing.T) {
 		{"the keys again", 2, func() answer { w.now = w.now.Add(catalog.CacheFor); return w.post(at+"/keys", nil) }},
 		{"a wrong link", 1, func() answer { return w.get("/o/wrong") }},
 	} {
-		calls.Reset(50 * time.Millisecond)
+		calls.Reset(300 * time.Millisecond)
 		page, got := figures.Page{Name: c.name}, c.do()
 		page.Trips, page.Bytes, page.Zipped = calls.RoundTrips(), len(got.body), figures.Zipped(got.body)
 		if page.Trips > c.most || page.Bytes > 20<<10 {
