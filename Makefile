@@ -88,9 +88,9 @@ ENGINE := ./shared/dynamo/... ./shared/claim ./infra/proof/dynamosim ./infra/pro
 .PHONY: check test unit histories engine race-test e2e kills api-test lint sam-lint html-lint browser template documents pictures vuln
 check: need-build lint unit ## format, vet, linters, all tests on the in-process engine: a minute
 
-# The left lane keeps a core busy, the right one mostly waits.
+# The first lane keeps a core busy, the others wait as much as they work.
 test: need-test infra/apiclient/client.gen.go ## everything, its stages side by side; their output is in .local/test
-	@infra/lanes.sh "lint unit histories engine race-test sam-lint html-lint" "browser e2e kills"
+	@infra/lanes.sh "lint unit histories engine race-test" "browser e2e" "kills sam-lint html-lint"
 
 unit: ## all packages, on the in-process engine
 	@env -u DYNAMODB_ENDPOINT $(GOTESTSUM) -- -timeout 10m ./...

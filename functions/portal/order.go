@@ -256,6 +256,7 @@ func soon(f order.Fulfillment, now time.Time) bool {
 		return true
 	case order.OnHold:
 		return f.ErasedAt.IsZero() // else it is on hold for good
+	case order.Fulfilled, order.Returned:
 	}
 	switch f.Mail.State {
 	case outbox.Due, outbox.Sending:

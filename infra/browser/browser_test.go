@@ -40,7 +40,6 @@ func open(t *testing.T, content *string) *Tab {
 
 // What nobody shall meet on a page is found by looking at it.
 func TestBrowser_lookFindsWhatIsWrong(t *testing.T) {
-	t.Parallel()
 	var content string
 	b := open(t, &content)
 	for wrong, c := range map[string]struct{ content, says string }{
@@ -75,7 +74,6 @@ func TestBrowser_lookFindsWhatIsWrong(t *testing.T) {
 
 // A state that other words tell alone is looked at, and the same state again is not.
 func TestBrowser_looksAtEachStateOnce(t *testing.T) {
-	t.Parallel()
 	var content string
 	b := open(t, &content)
 	for _, c := range []struct {
@@ -98,7 +96,6 @@ func TestBrowser_looksAtEachStateOnce(t *testing.T) {
 
 // Each step leaves a picture, whose name says what was done.
 func TestBrowser_eachStepIsKept(t *testing.T) {
-	t.Parallel()
 	content := `<form action="/sent"><label for="name">Name</label> <input id="name" name="name"> <button>Save it</button></form>
 <button type="button" onclick="setTimeout(() => document.body.append('It is late'), 300)">Wait</button>`
 	b := open(t, &content)

@@ -87,7 +87,7 @@ const state = `(() => {
 	const kinds = new Set([document.documentElement.lang]), said = new Set([words(document.title)]);
 	for (const e of document.querySelectorAll("style, body, body *")) {
 		if (e.tagName !== "STYLE" && !e.checkVisibility({visibilityProperty: true})) continue;
-		kinds.add([e.tagName, ...["class", "type", "role", "dir", "aria-current", "aria-invalid"].map(a => e.getAttribute(a)), e.disabled, e.open, e.checked].join(" "));
+		kinds.add([e.tagName, ...["class", "type", "role", "dir", "aria-current", "aria-invalid", "tabindex", "data-refresh", "style"].map(a => e.getAttribute(a)), e.disabled, e.open, e.checked].join(" "));
 		if (e.tagName === "STYLE" || main?.contains(e)) for (const n of e.childNodes) if (n.nodeType === Node.TEXT_NODE) (e.tagName === "STYLE" ? kinds : said).add(words(n.data));
 	}
 	return {Kinds: [...kinds].sort(), Words: [...said].sort()};
