@@ -39,15 +39,7 @@ func (b *Tab) Look(name string) bool {
 		return true
 	}
 	for _, v := range Views {
-		b.As(v)
-		ctx, cancel := context.WithTimeout(b.ctx, patience)
-		if err := v.Fits(ctx); err != nil {
-			b.Errorf("%s, %s: %v", name, v, err)
-		}
-		if err := v.Accessible(ctx); err != nil {
-			b.Errorf("%s, %s:\n\t%v", name, v, err)
-		}
-		cancel()
+		b.check(name, v, true)
 		b.keep(path + "-" + v.String())
 		if !v.Dark {
 			b.Walk(fmt.Sprintf("%s, %s", name, v))
@@ -96,16 +88,7 @@ const state = `(() => {
 // words looks at a page of which the words alone are new: on the narrowest phone, and on a usual one.
 func (b *Tab) words(name, path string) {
 	b.Helper()
-	v := View{Width: narrowest}
-	b.As(v)
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	if err := v.Fits(ctx); err != nil {
-		b.Errorf("%s, %s: %v", name, v, err)
-	}
-	if err := v.Accessible(ctx); err != nil {
-		b.Errorf("%s, %s:\n\t%v", name, v, err)
-	}
+	b.check(name, View{Width: narrowest}, true)
 	b.usual(name, path)
 	b.As(View{Width: wide})
 	b.Quiet()
@@ -115,13 +98,24 @@ func (b *Tab) words(name, path string) {
 func (b *Tab) usual(name, path string) {
 	b.Helper()
 	v := View{Width: phone}
+	b.check(name, v, false)
+	b.keep(path + "-" + v.String())
+}
+
+// check has the page seen in a view, where it has to fit and, with axe, axe-core to find nothing.
+func (b *Tab) check(name string, v View, axe bool) {
+	b.Helper()
 	b.As(v)
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	if err := v.Fits(ctx); err != nil {
 		b.Errorf("%s, %s: %v", name, v, err)
 	}
-	b.keep(path + "-" + v.String())
+	if axe {
+		if err := v.Accessible(ctx); err != nil {
+			b.Errorf("%s, %s:\n\t%v", name, v, err)
+		}
+	}
 }
 
 // plain is JavaScript that lists what is no more than its background: buttons and fields, which
